@@ -1,0 +1,84 @@
+"""Gold: the answer for each shipment, and each excursion with its place."""
+
+from __future__ import annotations
+
+from smart_logistics.contracts.model import Column, Table, required
+
+LAYER = "gold"
+
+SHIPMENT_ANALYTICS = Table(
+    LAYER,
+    "shipment_analytics",
+    "one row for each shipment in Silver that is not deleted",
+    (
+        required("shipment_id", "string", "Key of the shipment."),
+        Column("order_id", "string"),
+        Column("customer_id", "int", "Of the order."),
+        Column("shipment_type", "string"),
+        Column("status", "string", "Of the current version."),
+        Column("origin_city", "string", "City of the origin warehouse."),
+        Column("destination_city", "string"),
+        required("truck_ids", "array<string>", "Current license plates, distinct, by (start, assignment_id); empty, not null."),
+        required("driver_ids", "array<int>", "Likewise; null drivers left out."),
+        required("assignment_count", "int", "Assignments that count (not cancelled, not deleted)."),
+        Column("trip_start", "timestamp", "First start of an assignment."),
+        Column("trip_end", "timestamp", "Last end of an assignment; null while one is open."),
+        Column("trip_duration_minutes", "double", "From trip_start to trip_end."),
+        Column("expected_delivery_at", "timestamp"),
+        Column("actual_delivery_at", "timestamp"),
+        Column("delivery_delay_minutes", "double", "Actual minus expected; early is negative."),
+        Column("is_on_time", "boolean", "Delay of at most 0; null while a date is missing."),
+        required("reading_count", "bigint", "Readings that count."),
+        Column("avg_temperature", "double", "°C."),
+        Column("min_temperature", "double", "°C."),
+        Column("max_temperature", "double", "°C."),
+        Column("temperature_variance", "double", "Sample variance, °C²; null below two readings."),
+        Column("mean_kinetic_temperature", "double", "°C, ΔH/R = 10,000 K, weighted by time."),
+        Column("data_coverage", "double", "Covered time ÷ time of the trip; null where that is not positive."),
+        Column("min_threshold", "double", "°C, of the shipment type."),
+        Column("max_threshold", "double", "°C, of the shipment type."),
+        required("violation_count", "bigint", "Readings outside the limits."),
+        Column("max_deviation", "double", "Greatest distance to the limits, °C."),
+        required("excursion_count", "bigint", "Maximal runs of violating readings."),
+        required("excursion_minutes", "double", "Sum over the excursions."),
+        required("longest_excursion_minutes", "double", "Longest of the excursions."),
+        required("temperature_alert", "boolean", "alert_severity is not None."),
+        required("alert_severity", "string", "None, Minor, Major or Critical."),
+        required("avg_temperature_severity", "string", "The same bands on the average's deviation."),
+        Column("first_reading_at", "timestamp"),
+        Column("last_reading_at", "timestamp"),
+        Column("created_at", "timestamp", "Of the shipment."),
+        required("updated_at", "timestamp", "When this row last changed."),
+        required("year", "int", "UTC year of created_at."),
+        required("month", "int", "UTC month of created_at."),
+    ),
+    key=("shipment_id",),
+    partitions=("year", "month"),
+)
+
+TEMPERATURE_EXCURSIONS = Table(
+    LAYER,
+    "temperature_excursions",
+    "one row for each excursion of a shipment",
+    (
+        required("shipment_id", "string"),
+        required("truck_id", "string", "License plate at the peak."),
+        required("excursion_no", "int", "1..n in the order of time."),
+        required("started_at", "timestamp", "First violating reading."),
+        required("ended_at", "timestamp", "Last violating reading plus its hold."),
+        required("minutes", "double", "Sum of the holds of its readings."),
+        required("reading_count", "bigint", "Violating readings."),
+        required("peak_temperature", "double", "°C at the greatest deviation."),
+        required("peak_deviation", "double", "°C beyond the limit."),
+        required("peak_at", "timestamp", "Earliest reading of the greatest deviation."),
+        Column("peak_latitude", "double", "Where that was."),
+        Column("peak_longitude", "double", "Where that was."),
+        required("severity", "string", "Bands on peak_deviation; Critical where prolonged."),
+        required("year", "int", "UTC year of the shipment's created_at."),
+        required("month", "int", "UTC month of the shipment's created_at."),
+    ),
+    key=("shipment_id", "excursion_no"),
+    partitions=("year", "month"),
+)
+
+TABLES: tuple[Table, ...] = (SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS)

@@ -1,0 +1,66 @@
+"""Ops: what the pipeline says about itself."""
+
+from __future__ import annotations
+
+from smart_logistics.contracts.model import Column, Table, required
+
+LAYER = "ops"
+
+DQ_METRICS = Table(
+    LAYER,
+    "dq_metrics",
+    "one row for each check of a run",
+    (
+        required("run_id", "string"),
+        required("layer", "string"),
+        required("table_name", "string"),
+        required("check_name", "string"),
+        required("severity", "string", "error or warn: what a breach means."),
+        required("status", "string", "pass, warn or fail."),
+        Column("value", "double", "What was measured."),
+        Column("threshold", "double", "What it may be at most."),
+        Column("detail", "string", "In words, with examples."),
+        required("checked_at", "timestamp"),
+    ),
+    key=("run_id", "layer", "table_name", "check_name"),
+)
+
+PIPELINE_RUNS = Table(
+    LAYER,
+    "pipeline_runs",
+    "one row for each run of the pipeline",
+    (
+        required("run_id", "string", "Airflow's dag_run_id."),
+        required("dag_id", "string"),
+        Column("logical_date", "timestamp"),
+        Column("started_at", "timestamp"),
+        Column("ended_at", "timestamp"),
+        Column("duration_s", "double"),
+        required("state", "string"),
+        Column("run_type", "string", "scheduled, manual or backfill."),
+        Column("bronze_rows", "bigint", "Rows and records taken in."),
+        Column("silver_rows", "bigint", "Rows inserted or changed."),
+        Column("gold_rows", "bigint", "Rows inserted, changed or removed."),
+        Column("rejected_rows", "bigint", "Dead letters written."),
+    ),
+    key=("run_id",),
+)
+
+TASK_RUNS = Table(
+    LAYER,
+    "task_runs",
+    "one row for each try of a task",
+    (
+        required("run_id", "string"),
+        required("task_id", "string"),
+        required("try_number", "int"),
+        Column("started_at", "timestamp"),
+        Column("ended_at", "timestamp"),
+        Column("duration_s", "double"),
+        required("state", "string"),
+        Column("error", "string", "Why it failed."),
+    ),
+    key=("run_id", "task_id", "try_number"),
+)
+
+TABLES: tuple[Table, ...] = (DQ_METRICS, PIPELINE_RUNS, TASK_RUNS)

@@ -1,0 +1,75 @@
+"""The words and numbers of the business rules: statuses, reasons, bands, limits. Standard library only."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+SHIPMENT_STATUSES = (
+    "Created",
+    "Assigned",
+    "In Transit",
+    "Out for Delivery",
+    "Delivered",
+    "Cancelled",
+    "Returned",
+    "Failed Delivery",
+)
+ASSIGNMENT_STATUSES = ("ACTIVE", "COMPLETED", "CANCELLED")
+CANCELLED_ASSIGNMENT = "CANCELLED"
+
+EARLIEST_READING = "2000-01-01T00:00:00"
+TEMPERATURE_RANGE_C = (-40.0, 60.0)
+LATITUDE_LIMIT = 90.0
+LONGITUDE_LIMIT = 180.0
+NEIGHBOUR_HOURS = 6
+SPEED_LIMIT_KMH = 150.0
+EARTH_RADIUS_KM = 6371.0088
+MKT_ACTIVATION_KELVIN = 10_000.0
+ZERO_CELSIUS_KELVIN = 273.15
+MINOR_BELOW_C = 2.0
+MAJOR_BELOW_C = 5.0
+
+# What Python's str.strip() removes; Spark's trim() knows the space only.
+WHITE_SPACE = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+
+
+class Reason(Enum):
+    """Why a record is in the dead letter, in the order in which the rules apply."""
+
+    MALFORMED_JSON = "is not a JSON object"
+    SCHEMA_VALIDATION_FAILED = "has a value of the wrong type, an unreadable timestamp, or a number beyond a double"
+    NULL_CRITICAL_FIELD = "lacks a field that it cannot do without"
+    BUSINESS_RULE_VIOLATION = "breaks a business rule"
+    INVALID_FOREIGN_KEY = "names a parent that is not in Silver"
+    DUPLICATE_DETECTED = "repeats a record that came first"
+    OUTLIER_DETECTED = "is an outlier by a rule of this site"
+    LATE_ARRIVAL = "came later than a rule of this site allows"
+
+
+class Reprocessing(Enum):
+    """Where a dead letter stands. Open are PENDING and REVIEWED."""
+
+    PENDING = "PENDING"
+    REVIEWED = "REVIEWED"
+    REPROCESSED = "REPROCESSED"
+    DISCARDED = "DISCARDED"
+
+
+OPEN = (Reprocessing.PENDING.value, Reprocessing.REVIEWED.value)
+
+
+class OutlierReason(Enum):
+    """Why a reading does not count, in the order in which the rules apply."""
+
+    TEMPERATURE_RANGE = "temperature below -40 or above 60 °C"
+    GPS_RANGE = "latitude outside ±90 or longitude outside ±180"
+    SPEED = "faster than 150 km/h to every neighbour"
+
+
+class AlertSeverity(Enum):
+    """Bands of the deviation from the limits."""
+
+    NONE = "None"
+    MINOR = "Minor"
+    MAJOR = "Major"
+    CRITICAL = "Critical"

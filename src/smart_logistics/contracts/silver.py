@@ -1,0 +1,100 @@
+"""Silver: typed, judged, one row for each key; shipments as SCD2; rejected rows are in the dead letter.
+
+Columns that begin with an underscore serve the pipeline, not the reader: ``_changed_at`` is the batch stamp at which the
+row last changed (consumers take what is newer than what they have seen), ``_ingested_at`` the extraction of its version.
+"""
+
+from __future__ import annotations
+
+from smart_logistics.contracts.model import Column, Table, required
+from smart_logistics.contracts.source import BY_NAME, SHIPMENT_STATUS_EVENTS, SHIPMENTS, SourceTable
+
+LAYER = "silver"
+
+IS_DELETED = required("is_deleted", "boolean", "The row is gone from the source.")
+PROGRESS = (
+    required("_ingested_at", "timestamp", "Batch stamp of the extracted version shown here."),
+    required("_changed_at", "timestamp", "Batch stamp at which this row last changed."),
+)
+
+
+def _typed(source: SourceTable) -> tuple[Column, ...]:
+    critical = {source.key, *source.critical}
+    return tuple(Column(c.name, c.type, c.meaning, nullable=c.name not in critical) for c in source.columns)
+
+
+def _latest(source: SourceTable, *extra: Column) -> Table:
+    return Table(
+        LAYER,
+        source.name,
+        f"one row for each key of {source.name}: its latest valid version",
+        (*_typed(source), IS_DELETED, *extra, *PROGRESS),
+        key=(source.key,),
+    )
+
+
+CUSTOMERS = _latest(BY_NAME["customers"])
+ORDERS = _latest(BY_NAME["orders"])
+VEHICLES = _latest(BY_NAME["vehicles"])
+DRIVERS = _latest(BY_NAME["drivers"])
+WAREHOUSES = _latest(BY_NAME["warehouses"])
+SHIPMENT_TYPES = _latest(BY_NAME["shipment_types"])
+TRUCK_ASSIGNMENTS = _latest(
+    BY_NAME["truck_assignments"],
+    Column("_former_shipment_ids", "array<string>", "Other shipments that this assignment ever named: their Gold is affected too."),
+)
+
+EVENTS = Table(
+    LAYER,
+    "shipment_status_events",
+    "one row for each valid status event",
+    (*_typed(SHIPMENT_STATUS_EVENTS), *PROGRESS),
+    key=("event_id",),
+)
+
+SHIPMENT_VERSIONS = Table(
+    LAYER,
+    "shipments",
+    "one row for each version (consecutive time in one status) of a shipment: SCD2",
+    (
+        required("shipment_sk", "bigint", "Function of shipment_id and the version's first event_id, or of shipment_id alone."),
+        *_typed(SHIPMENTS),
+        required("version", "int", "1..n in the order of time."),
+        required("effective_start_ts", "timestamp", "From when the status held."),
+        Column("effective_end_ts", "timestamp", "Until when, exclusive; null = current."),
+        required("is_current", "boolean", "This is the version that holds now."),
+        IS_DELETED,
+        Column("_row_status", "string", "Status in the shipment's latest valid row, whatever the events say."),
+        required("created_month", "string", "UTC month of created_at, yyyy-MM."),
+        Column("_former_months", "array<string>", "Other months that created_at ever named: old partitions to clear."),
+        *PROGRESS,
+    ),
+    key=("shipment_sk",),
+    partitions=("created_month",),
+)
+
+IOT_TELEMETRY = Table(
+    LAYER,
+    "iot_telemetry",
+    "one row for each truck and instant: the first reading that came",
+    (
+        required("truck_id", "string", "License plate, trimmed, upper case."),
+        required("event_ts", "timestamp", "UTC."),
+        required("temperature", "double", "°C."),
+        Column("latitude", "double", "Degrees north."),
+        Column("longitude", "double", "Degrees east."),
+        required("is_outlier", "boolean", "The reading does not count in Gold."),
+        Column("outlier_reason", "string", "TEMPERATURE_RANGE, GPS_RANGE or SPEED; null where is_outlier is false."),
+        required("source_file", "string", "Where it came from."),
+        *PROGRESS,
+        required("reading_date", "date", "UTC day of event_ts."),
+    ),
+    key=("truck_id", "event_ts"),
+    partitions=("reading_date",),
+)
+
+LATEST: dict[str, Table] = {
+    table.name: table
+    for table in (CUSTOMERS, ORDERS, VEHICLES, DRIVERS, WAREHOUSES, SHIPMENT_TYPES, TRUCK_ASSIGNMENTS)
+}
+TABLES: tuple[Table, ...] = (*LATEST.values(), EVENTS, SHIPMENT_VERSIONS, IOT_TELEMETRY)

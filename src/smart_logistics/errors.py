@@ -1,0 +1,91 @@
+"""One family of errors. Each says what failed, why, and what to do; the class says whether a retry can help."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LogisticsError(Exception):
+    """What failed and why, with a remedy for the person who reads it.
+
+    ``exit_code`` is what a job or the command line ends with; ``transient`` tells Airflow whether a retry can help.
+    """
+
+    exit_code: ClassVar[int] = 1
+    transient: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what} → {self.remedy}" if self.remedy else self.what
+
+
+class ConfigurationError(LogisticsError):
+    """A setting, connection or argument is missing or wrong."""
+
+    exit_code = 10
+
+
+class EnvironmentFault(LogisticsError):
+    """The machine lacks something: Java, a jar, a port, disk, a permission."""
+
+    exit_code = 11
+
+
+class SourceUnavailable(LogisticsError):
+    """The source database or the landing folder does not answer; it may later."""
+
+    exit_code = 20
+    transient = True
+
+
+class SourceContractBroken(LogisticsError):
+    """The source no longer has the tables, columns, types or rights that the contract names."""
+
+    exit_code = 21
+
+
+class LakeUnavailable(LogisticsError):
+    """The lakehouse or the cluster cannot be reached or written; it may later."""
+
+    exit_code = 30
+    transient = True
+
+
+class LakeDamaged(LogisticsError):
+    """A Delta table is not what its log says. Nothing is written until it is repaired."""
+
+    exit_code = 31
+
+
+class LockHeld(LogisticsError):
+    """Another process writes what this one wants to write."""
+
+    exit_code = 32
+    transient = True
+
+
+class QualityGateFailed(LogisticsError):
+    """A data-quality check of severity error failed. Everything was recorded before this was raised."""
+
+    exit_code = 40
+
+
+FAMILY: tuple[type[LogisticsError], ...] = (
+    ConfigurationError,
+    EnvironmentFault,
+    SourceUnavailable,
+    SourceContractBroken,
+    LakeUnavailable,
+    LakeDamaged,
+    LockHeld,
+    QualityGateFailed,
+)
+
+
+def by_exit_code(code: int) -> type[LogisticsError]:
+    """Return the error class of a job's exit code; unknown codes are the plain, non-transient family head."""
+    return next((error for error in FAMILY if error.exit_code == code), LogisticsError)

@@ -1,0 +1,56 @@
+"""The one place for Spark configuration. Standard library only: the stack writes it to a file, tests pass it to a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+# Resolved once at install with these and nothing they drag in: Spark has the rest itself, in newer versions.
+COORDINATES = ("io.delta:delta-spark_4.2_2.13:4.4.0", "io.delta:delta-storage:4.4.0", "org.postgresql:postgresql:42.7.8")
+
+# C1 and the serial collector start fast and stay small; right for hourly batches, wrong for a backfill of days.
+_SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC -Djava.net.preferIPv4Stack=true"
+
+
+def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict[str, str]:
+    """Return what every session of ours is configured with.
+
+    Args:
+        jars: folder of the jars of COORDINATES, the same path on the driver and every executor.
+        scratch: folder for shuffle files and the warehouse that nobody uses.
+        java_options: further options for driver and executor, such as a class-data archive.
+    """
+    class_path = str(jars / "*")
+    options = f"{_SMALL_JVM} {java_options}".strip()
+    return {
+        "spark.driver.extraClassPath": class_path,
+        "spark.executor.extraClassPath": class_path,
+        "spark.driver.extraJavaOptions": options,
+        "spark.executor.extraJavaOptions": options,
+        "spark.driver.memory": "1g",
+        "spark.executor.memory": "1g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # A pipeline's data is small per batch; two hundred partitions would be two hundred empty tasks.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        "spark.sql.files.openCostInBytes": "65536",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        # The kernel path needs jars that Spark does not bring; the classic one is complete.
+        "spark.databricks.delta.v2.enableMode": "NONE",
+    }
+
+
+def render(properties: Mapping[str, str]) -> str:
+    """Return ``properties`` as the text of a ``--properties-file``; backslashes and leading white space are escaped."""
+    lines = (f"{key} {value.replace(chr(92), chr(92) * 2)}" for key, value in sorted(properties.items()))
+    return "\n".join(lines) + "\n"
