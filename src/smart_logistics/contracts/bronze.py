@@ -26,6 +26,7 @@ def _extracted(source: SourceTable) -> Table:
         ),
         key=(source.key, "_ingested_at"),
         partitions=("_ingestion_date",),
+        apps=("bronze_ingest_sql",),
     )
 
 
@@ -43,6 +44,7 @@ SOURCE_DELETES = Table(
     ),
     key=("source_table", "source_key", "_ingested_at"),
     partitions=("_ingestion_date",),
+    apps=("bronze_ingest_sql",),
 )
 
 IOT_TELEMETRY = Table(
@@ -65,6 +67,7 @@ IOT_TELEMETRY = Table(
     ),
     key=("source_file", "position", "_ingested_at"),
     partitions=("reading_date",),
+    apps=("bronze_ingest_iot",),
 )
 
 PROCESSED_FILES_LOG = Table(
@@ -84,6 +87,7 @@ PROCESSED_FILES_LOG = Table(
         Column("error", "string", "Why it is FAILED, or of what it is the DUPLICATE."),
     ),
     key=("file_name", "checksum_md5", "processed_at"),
+    apps=("bronze_ingest_iot",),
 )
 
 REJECTED_RECORDS = Table(
@@ -107,6 +111,7 @@ REJECTED_RECORDS = Table(
     ),
     key=("record_id",),
     partitions=("rejection_date",),
+    apps=("bronze_ingest_iot", "silver_iot", *(f"silver_transactional.{name}" for name in EXTRACTED)),
 )
 
 TABLES: tuple[Table, ...] = (*EXTRACTED.values(), SOURCE_DELETES, IOT_TELEMETRY, PROCESSED_FILES_LOG, REJECTED_RECORDS)

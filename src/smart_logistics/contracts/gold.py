@@ -54,6 +54,7 @@ SHIPMENT_ANALYTICS = Table(
     ),
     key=("shipment_id",),
     partitions=("year", "month"),
+    apps=("gold_aggregate",),
 )
 
 TEMPERATURE_EXCURSIONS = Table(
@@ -79,6 +80,7 @@ TEMPERATURE_EXCURSIONS = Table(
     ),
     key=("shipment_id", "excursion_no"),
     partitions=("year", "month"),
+    apps=("gold_aggregate",),
 )
 
 TABLES: tuple[Table, ...] = (SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS)

@@ -27,7 +27,8 @@ class Column:
 class Table:
     """One Delta table at ``<lakehouse>/<layer>/<name>``.
 
-    ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders.
+    ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders; ``apps`` are the names
+    under which jobs record their progress in its commits.
     """
 
     layer: str
@@ -36,6 +37,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = self.column_names

@@ -11,7 +11,9 @@ from smart_logistics.contracts.source import BY_NAME, SHIPMENT_STATUS_EVENTS, SH
 
 LAYER = "silver"
 
+APPS = ("silver_transactional",)
 IS_DELETED = required("is_deleted", "boolean", "The row is gone from the source.")
+DELETED_AT = Column("_deleted_at", "timestamp", "Batch stamp at which the row was found gone; null where it is there.")
 PROGRESS = (
     required("_ingested_at", "timestamp", "Batch stamp of the extracted version shown here."),
     required("_changed_at", "timestamp", "Batch stamp at which this row last changed."),
@@ -28,8 +30,9 @@ def _latest(source: SourceTable, *extra: Column) -> Table:
         LAYER,
         source.name,
         f"one row for each key of {source.name}: its latest valid version",
-        (*_typed(source), IS_DELETED, *extra, *PROGRESS),
+        (*_typed(source), IS_DELETED, DELETED_AT, *extra, *PROGRESS),
         key=(source.key,),
+        apps=APPS,
     )
 
 
@@ -50,6 +53,7 @@ EVENTS = Table(
     "one row for each valid status event",
     (*_typed(SHIPMENT_STATUS_EVENTS), *PROGRESS),
     key=("event_id",),
+    apps=APPS,
 )
 
 SHIPMENT_VERSIONS = Table(
@@ -64,6 +68,7 @@ SHIPMENT_VERSIONS = Table(
         Column("effective_end_ts", "timestamp", "Until when, exclusive; null = current."),
         required("is_current", "boolean", "This is the version that holds now."),
         IS_DELETED,
+        DELETED_AT,
         Column("_row_status", "string", "Status in the shipment's latest valid row, whatever the events say."),
         required("created_month", "string", "UTC month of created_at, yyyy-MM."),
         Column("_former_months", "array<string>", "Other months that created_at ever named: old partitions to clear."),
@@ -71,6 +76,7 @@ SHIPMENT_VERSIONS = Table(
     ),
     key=("shipment_sk",),
     partitions=("created_month",),
+    apps=APPS,
 )
 
 IOT_TELEMETRY = Table(
@@ -91,6 +97,7 @@ IOT_TELEMETRY = Table(
     ),
     key=("truck_id", "event_ts"),
     partitions=("reading_date",),
+    apps=("silver_iot",),
 )
 
 LATEST: dict[str, Table] = {

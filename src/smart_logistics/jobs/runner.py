@@ -1,0 +1,112 @@
+"""What every job's main shares: arguments, session, the job's lock, its result line and its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.errors import PySparkException
+
+from smart_logistics import settings
+from smart_logistics.errors import ConfigurationError, LakeUnavailable, LogisticsError
+from smart_logistics.jobs.catalog import Job
+from smart_logistics.lake.session import open_session
+from smart_logistics.lake.store import Lake
+
+RESULT, ERROR = "LOGISTICS_RESULT", "LOGISTICS_ERROR"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a job works with: the lake, the run's id, its landing folder and the text of its settings."""
+
+    lake: Lake
+    run_id: str
+    landing: str
+    values: Mapping[str, int]
+
+    def setting(self, name: str) -> int:
+        """Return a JOB setting that the catalog names for this job."""
+        return self.values[name]
+
+
+def parse(job: Job, argv: list[str]) -> argparse.Namespace:
+    """Parse the arguments that ``catalog.Job.arguments`` makes; each setting is validated as everywhere else."""
+    parser = argparse.ArgumentParser(prog=job.name, description=job.purpose)
+    parser.add_argument("--run-id", required=True)
+    parser.add_argument("--lakehouse", required=True)
+    if job.reads_landing:
+        parser.add_argument("--landing", required=True)
+    for name in job.settings:
+        setting = settings.BY_NAME[name]
+        parser.add_argument("--" + name.lower().replace("_", "-"), type=setting.parse, default=setting.parse(setting.default or ""))
+    return parser.parse_args(argv)
+
+
+def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers: tuple[str, ...] = ()) -> None:
+    """Run a job's body under its lock and end the process: 0 and one result line, or the error's exit code and one line.
+
+    ``producers`` are the jobs whose tables it reads: they may not be in the middle of a batch meanwhile.
+    """
+    arguments = parse(job, sys.argv[1:])
+    _die_with_the_jvm()
+    code = 0
+    try:
+        lake = Lake(open_session(f"{job.name} {arguments.run_id}"), arguments.lakehouse, job.name)
+        values = {name: getattr(arguments, name.lower()) for name in job.settings}
+        with lake.alone(producers=producers):
+            counts = run(Context(lake, arguments.run_id, getattr(arguments, "landing", ""), values))
+        print(RESULT, json.dumps(counts), flush=True)  # noqa: T201 - the line that the submitter reads
+        lake.spark.stop()
+    except LogisticsError as error:
+        code = _report(error)
+    except (PySparkException, Py4JError) as error:
+        code = _report(_of_spark(error))
+    sys.exit(code)
+
+
+def _report(error: LogisticsError) -> int:
+    line = {"type": type(error).__name__, "what": error.what, "remedy": error.remedy}
+    print(ERROR, json.dumps(line), flush=True)  # noqa: T201 - the line that the submitter reads
+    return error.exit_code
+
+
+def _of_spark(error: Exception) -> LogisticsError:
+    """Return Spark's error as one of ours, with the first line that says why; the whole goes to the log."""
+    print(error, file=sys.stderr, flush=True)  # noqa: T201 - the driver's log is its stderr
+    if isinstance(error, Py4JNetworkError):
+        return LakeUnavailable("the driver's JVM is gone", remedy="see the task's log; the retry continues from where it was")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by:")] or lines or [type(error).__name__]
+    return LakeUnavailable(
+        f"Spark failed: {causes[-1][:500]}", remedy="see the task's log; the retry continues from where it was"
+    )
+
+
+def require_environment(name: str) -> str:
+    """Return an environment variable that the submitter must set; the value is a secret and is never shown."""
+    value = os.environ.get(name)
+    if not value:
+        raise ConfigurationError(f"{name} is not set", remedy="submit through `logistics job` or the DAG, which set it")
+    return value
+
+
+def _die_with_the_jvm() -> None:
+    """End this process when the JVM that started it dies: without its committer it must have no side effect."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(LakeUnavailable.exit_code)
+
+    threading.Thread(target=watch, name="jvm-watch", daemon=True).start()

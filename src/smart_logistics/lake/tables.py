@@ -1,0 +1,141 @@
+"""Delta tables without a JVM: where they lie, how they are made, and how far each job has come in them.
+
+Progress is Delta's own transaction identifier: each commit of a job carries ``(app, stamp)``, in the very commit that it
+describes, so data and progress cannot part. ``stamp`` is microseconds since 1970 and grows over the whole lakehouse: a
+consumer that committed at stamp *s* has seen all that its producers committed up to *s*, and nothing later.
+Never RESTORE such a table: the identifiers stay where they were and later commits would be taken for replays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from smart_logistics import contracts
+from smart_logistics.contracts.model import Table
+from smart_logistics.errors import LakeUnavailable
+
+_PRIMITIVES = {"int": "integer", "bigint": "long"}
+_CONFIGURATION = {
+    "delta.deletedFileRetentionDuration": "interval 168 hours",
+    "delta.logRetentionDuration": "interval 30 days",
+    "delta.checkpointInterval": "20",
+}
+
+
+def is_local(lakehouse: str) -> bool:
+    """Return whether the lakehouse lies on a local file system, where writers must hold locks."""
+    return "://" not in lakehouse
+
+
+def uri(lakehouse: str, table: Table) -> str:
+    """Return ``<lakehouse>/<layer>/<table>`` as delta-rs wants it (``s3://`` where Spark says ``s3a://``)."""
+    root = "s3://" + lakehouse.removeprefix("s3a://") if lakehouse.startswith("s3a://") else lakehouse
+    return f"{root}/{table.layer}/{table.name}"
+
+
+def _delta_type(spark_type: str) -> Any:
+    if spark_type.startswith("array<"):
+        return {"type": "array", "elementType": _delta_type(spark_type[6:-1]), "containsNull": True}
+    return _PRIMITIVES.get(spark_type, spark_type)
+
+
+def schema(table: Table) -> Schema:
+    """Return the declared columns as a Delta schema."""
+    fields = [
+        {"name": c.name, "type": _delta_type(c.type), "nullable": c.nullable, "metadata": {"comment": c.meaning} if c.meaning else {}}
+        for c in table.columns
+    ]
+    return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
+
+
+def ensure(lakehouse: str, table: Table) -> None:
+    """Create the table empty where there is none yet. Idempotent; a table made by someone else meanwhile is kept."""
+    location = uri(lakehouse, table)
+    if is_local(lakehouse):
+        Path(location).mkdir(parents=True, exist_ok=True)
+    DeltaTable.create(
+        location,
+        schema=schema(table),
+        mode="ignore",
+        partition_by=list(table.partitions),
+        name=table.full_name,
+        description=table.grain,
+        configuration=_CONFIGURATION,
+    )
+
+
+def ensure_all(lakehouse: str) -> None:
+    """Create every declared table that is not there yet."""
+    for table in contracts.ALL_TABLES:
+        if open_table(lakehouse, table) is None:
+            ensure(lakehouse, table)
+
+
+def open_table(lakehouse: str, table: Table, *, without_files: bool = True) -> DeltaTable | None:
+    """Open a table, or return None where it does not exist.
+
+    Raises:
+        LakeUnavailable: the place cannot be read.
+    """
+    try:
+        return DeltaTable(uri(lakehouse, table), without_files=without_files)
+    except TableNotFoundError:
+        return None
+    except OSError as error:
+        raise LakeUnavailable(
+            f"cannot read {table.full_name}: {error}", remedy="check LOGISTICS_LAKEHOUSE and its permissions"
+        ) from error
+
+
+def progress(lakehouse: str, table: Table, app: str) -> int:
+    """Return the stamp of ``app``'s last commit in ``table``; 0 where there is none."""
+    found = open_table(lakehouse, table)
+    return 0 if found is None else found.transaction_version(app) or 0
+
+
+def all_progress(lakehouse: str) -> Iterator[int]:
+    """Yield the stamp of every application's last commit in every table."""
+    for table in contracts.ALL_TABLES:
+        found = open_table(lakehouse, table) if table.apps else None
+        if found is not None:
+            yield from (found.transaction_version(app) or 0 for app in table.apps)
+
+
+def new_stamp(committed: Iterable[int]) -> int:
+    """Return a stamp later than ``committed`` ones, and the wall clock where that has not gone backwards."""
+    return max(time.time_ns() // 1000, max(committed, default=0) + 1)
+
+
+def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app: str = "", stamp: int = 0) -> None:
+    """Append a few rows from this process; with ``app`` the commit carries its progress. The caller holds the table's lock."""
+    ensure(lakehouse, table)
+    arrow = pa.Table.from_pylist(rows, schema=pa.schema(schema(table).to_arrow()))
+    properties = CommitProperties(app_transactions=[Transaction(app, stamp)]) if app else None
+    write_deltalake(uri(lakehouse, table), arrow, mode="append", commit_properties=properties)
+
+
+def fsync_log(lakehouse: str, table: Table) -> None:
+    """Make the newest commit survive a power loss: the commit file, its folder and the table's folder reach the disk.
+
+    Delta's local store renames without a sync, and a zero-length last commit is read as an empty one.
+    """
+    if not is_local(lakehouse):
+        return
+    log = Path(uri(lakehouse, table)) / "_delta_log"
+    newest = max(log.glob("*.json"), default=None)
+    for path in (newest, log, log.parent):
+        if path is not None:
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
