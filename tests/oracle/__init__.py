@@ -1,7 +1,7 @@
 """The oracle: what every table must hold, recomputed in plain Python by the contract's text alone.
 
-It shares no code with the pipeline and uses the standard library only (``load`` reads Delta, through deltalake), so that
-a misreading of the contract on either side shows as a difference. ``expect(Source(...))`` gives the tables,
+It shares no code with the pipeline and uses the standard library only (``load`` reads Delta by deltalake), so that a
+misreading of the contract on either side shows as a difference. ``expect(Source(...))`` gives the tables,
 ``differences(expected, read)`` compares them with what a lake holds, and ``python -m tests.oracle LAKEHOUSE
 ARCHIVE_PARENT`` audits a real one.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.oracle LAKEHOUSE ARCHIVE_PARENT``: audit a lakehouse; exit 1 where it is not what its sources say."""
+"""``python -m tests.oracle LAKEHOUSE ARCHIVE_PARENT``: audit a lakehouse; exit 1 where its sources say otherwise."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def telemetry(log: Sequence[LoggedFile], rules: Rules) -> tuple[list[Row], list[
 
 
 def judge(record: dict[str, Any], file: str, latest: datetime) -> tuple[str, Reading | None]:
-    """Return why a record is rejected (empty where it is not) and its reading. ``latest`` is the latest event_ts allowed."""
+    """Return why a record is rejected (empty where it is not), and its reading. No event_ts is allowed after ``latest``."""
     value = {name: _present(record.get(name)) for name in (*_TEXTS, *_NUMBERS)}
     if not all(_is_text(value[name]) for name in _TEXTS) or not all(_is_number(value[name]) for name in _NUMBERS):
         return "SCHEMA_VALIDATION_FAILED", None
@@ -86,7 +86,7 @@ def judge(record: dict[str, Any], file: str, latest: datetime) -> tuple[str, Rea
 
 
 def instant(text: str) -> datetime | None:
-    """Read ``YYYY-MM-DDTHH:MM:SS[.1–9 digits][Z|±HH:MM]`` as UTC; None where it is not that, or not in years 1 to 9999."""
+    """Read ``YYYY-MM-DDTHH:MM:SS[.1–9 digits][Z|±HH:MM]`` as UTC; None where it is not that or not in years 1–9999."""
     match = _INSTANT.fullmatch(text)
     if match is None:
         return None

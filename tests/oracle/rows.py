@@ -1,8 +1,8 @@
 """Contract §5, Silver from rows: the latest valid version of each key, reasons, orphans and their parents, deletions.
 
-A parent exists once any version of it is valid, and stays: deletes orphan nobody. So a version that is valid stays valid,
-and the moment since when it is (``valid_since``) has a closed form: the latest of its own extraction and the moments
-since when its parents exist.
+A parent exists once any version of it is valid, and stays: deletes orphan nobody. So a version that is valid stays
+valid, and the moment since when it is (``valid_since``) has a closed form: the latest of its own extraction and the
+moments since when its parents exist.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def latest_table(rows: Mapping[Any, Kept]) -> list[Row]:
 def dead_letters(judged: Mapping[str, Sequence[Judged]], *, every_batch_was_judged: bool) -> list[DeadLetter]:
     """Return the dead letters of all versions.
 
-    With ``every_batch_was_judged`` (Silver ran after each extraction, before the next) the rows of orphans whose parents
-    came later are required, else they are allowed only.
+    With ``every_batch_was_judged`` (Silver ran after each extraction, before the next) the rows of orphans whose
+    parents came later are required, else they are allowed only.
     """
     return [
         letter
