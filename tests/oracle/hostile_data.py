@@ -92,9 +92,8 @@ class _Files:
         if self.earlier:
             name, data = self.rng.choice(self.earlier)
             made.append((f"iot_telemetry_{at:%Y%m%d_%H%M%S}_again{name[name.index('.json') :]}", data))
-            made.append(
-                (self.rng.choice([name for name, _ in self.earlier if name.endswith(".json")]), self._one("")[1])
-            )
+            other, _ = self.rng.choice(self.earlier)
+            made.append((other, self._one("")[1]))
         made.append((self.rng.choice(NAMES_LEFT), b'{"truck_id": "LEFT"}\n'))
         self.earlier += made[:count]
         return made

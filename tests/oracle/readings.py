@@ -68,7 +68,7 @@ def telemetry(log: Sequence[LoggedFile], rules: Rules) -> tuple[list[Row], list[
 
 
 def judge(record: dict[str, Any], file: str, latest: datetime) -> tuple[str, Reading | None]:
-    """Return why a record is rejected (empty where it is not), and its reading. No event_ts is allowed after ``latest``."""
+    """Return why a record is rejected (empty where it is not), and its reading; ``latest`` bounds event_ts."""
     value = {name: _present(record.get(name)) for name in (*_TEXTS, *_NUMBERS)}
     if not all(_is_text(value[name]) for name in _TEXTS) or not all(_is_number(value[name]) for name in _NUMBERS):
         return "SCHEMA_VALIDATION_FAILED", None
