@@ -47,8 +47,12 @@ def test_doubles_are_compared_within_1e_9_and_all_else_exactly(expected: Any, ac
 
 
 def test_missing_surplus_doubled_and_changed_rows_are_named() -> None:
-    expected = [{"customer_id": number, "name": "n"} for number in (1, 2, 3)]
-    actual = [{"customer_id": 2, "name": "x", "more": 1}, *[{"customer_id": 3, "name": "n"}] * 2, {"customer_id": 4}]
+    expected: list[Row] = [{"customer_id": number, "name": "n"} for number in (1, 2, 3)]
+    actual: list[Row] = [
+        {"customer_id": 2, "name": "x", "more": 1},
+        *[{"customer_id": 3, "name": "n"}] * 2,
+        {"customer_id": 4},
+    ]
     assert compare(NAME, expected, actual) == [
         "silver.customers: lacks customer_id=1: customer_id=1, name=n",
         "silver.customers: customer_id=2: name is 'x', should be 'n'",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -79,8 +78,8 @@ def test_mean_kinetic_temperature_is_a_trapezoid_over_time() -> None:
 
 def test_a_gap_of_exactly_the_hold_counts_and_a_longer_one_does_not() -> None:
     def mean(gap: timedelta) -> float | None:
-        moments = accumulate([MINUTE, gap], initial=T0)
-        return mean_kinetic_temperature(list(zip(moments, (5.0, 5.0, 25.0), strict=True)), HOUR)
+        first, second = T0 + MINUTE, T0 + MINUTE + gap
+        return mean_kinetic_temperature([(T0, 5.0), (first, 5.0), (second, 25.0)], HOUR)
 
     assert mean(HOUR + timedelta(microseconds=1)) == pytest.approx(5.0)
     counted = mean(HOUR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,7 +33,7 @@ def blank(table: Any) -> dict[str, Any]:
     """A value for each column that must not be null; as a partition an empty text would be one."""
     moment = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
     by_type = {
-        "string": "",
+        "string": "2026-03",
         "timestamp": moment,
         "date": moment.date(),
         "int": 0,
@@ -90,7 +91,7 @@ def test_a_lakehouse_that_follows_from_its_sources_has_no_differences(place: tup
     root, home, source = place
     lakehouse = Lakehouse(root)
     expected = expect(source_behind(lakehouse, home))
-    assert sorted(map(repr, expected.dead_letters)) == sorted(map(repr, expect(source).dead_letters))
+    assert Counter(expected.dead_letters) == Counter(expect(source).dead_letters)
     assert differences(expected, lakehouse.read, noticed_moments=True) == []
 
 

@@ -42,7 +42,7 @@ def _end(row: Row) -> Any:
 def test_silver_and_gold_do_not_depend_on_how_finely_the_extraction_was_cut(seed: int) -> None:
     source = source_of(hostile_waves(seed, 6))
     # What is extracted and what is found gone in one wave are different keys: their order in it is free.
-    facts = sorted([*source.versions, *source.deletions], key=_moment)
+    facts: list[Version | Deletion] = sorted([*source.versions, *source.deletions], key=_moment)
     finer = [_moved(fact, FIRST_WAVE + number * timedelta(seconds=1)) for number, fact in enumerate(facts)]
     versions = [fact for fact in finer if isinstance(fact, Version)]
     deletions = [fact for fact in finer if isinstance(fact, Deletion)]

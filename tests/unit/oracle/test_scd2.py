@@ -24,7 +24,7 @@ def event(number: int, status: str, hour: float) -> Row:
     return {"event_id": number, "shipment_id": "S1", "status": status, "changed_at": T0 + timedelta(hours=hour)}
 
 
-def shown(versions: list[Row]) -> list[tuple[str, float, float | None, int | None]]:
+def shown(versions: list[Row]) -> list[tuple[str, float | None, float | None, int | None]]:
     """(status, start hour, end hour, first event) of versions 1..n, after checking what holds for any history."""
     assert [row["version"] for row in versions] == list(range(1, len(versions) + 1))
     assert [row["is_current"] for row in versions] == [row["effective_end_ts"] is None for row in versions]
