@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,20 @@ def sql_literal(value: Any) -> str:
     return str(value) if isinstance(value, int) else quoted(str(value))
 
 
+@contextmanager
+def _kept(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep a frame that is read twice."""
+    kept = frame.persist()
+    try:
+        yield kept
+    finally:
+        kept.unpersist()
+
+
+def _assignments(columns: Sequence[str]) -> str:
+    return ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
+
+
 @dataclass
 class Lake:
     """The lakehouse as one job sees it. ``job`` names the job in locks and in the progress of the tables it writes."""
@@ -53,7 +67,6 @@ class Lake:
     spark: SparkSession
     root: str
     job: str
-    _held: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @contextmanager
     def alone(self, *, producers: Sequence[str] = ()) -> Iterator[None]:
@@ -139,37 +152,70 @@ class Lake:
                 .save(self.path(table))
             )
 
-    def merge(self, table: Table, changes: DataFrame, stamp: int, *, app: str | None = None) -> None:
-        """Apply ``changes`` (see ``changes.difference``) by the table's key; the commit carries this job's progress.
+    def merge(
+        self,
+        table: Table,
+        changes: DataFrame,
+        stamp: int,
+        *,
+        app: str | None = None,
+        partitions: DataFrame | None = None,
+    ) -> int:
+        """Apply ``changes`` (see ``changes.difference``) by the table's key and return how many rows that were.
 
-        Idempotent: the same changes again change nothing. The partitions concerned are named literally, without which
-        a MERGE reads the whole history.
+        The commit carries this job's progress. Idempotent: the same changes again change nothing. What is concerned is
+        named literally (partitions, or else the range of the key), without which a MERGE reads the whole history;
+        ``partitions`` holds further partitions in which the keys may lie until now.
         """
         tables.ensure(self.root, table)
-        changes.createOrReplaceTempView(_VIEW)
-        columns = [c.name for c in table.columns if c.name in changes.columns]
-        on = [f"t.`{k}` <=> s.`{k}`" for k in table.key] + self._partition_predicate(table, changes)
-        sets = ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
-        names, values = ", ".join(f"`{n}`" for n in columns), ", ".join(f"s.`{n}`" for n in columns)
-        with self.writing(table), self._transaction(app or self.job, stamp):
-            self.spark.sql(
-                f"MERGE INTO {self.identifier(table)} t USING {_VIEW} s ON {' AND '.join(on)} "  # noqa: S608
-                f"WHEN MATCHED AND s.{OPERATION} = '{DELETE}' THEN DELETE WHEN MATCHED THEN UPDATE SET {sets} "
-                f"WHEN NOT MATCHED AND s.{OPERATION} <> '{DELETE}' THEN INSERT ({names}) VALUES ({values})"
-            )
+        with _kept(changes) as kept:
+            count, predicate = self._concerned(table, kept, partitions)
+            if count:
+                columns = [c.name for c in table.columns if c.name in kept.columns]
+                names, values = ", ".join(f"`{n}`" for n in columns), ", ".join(f"s.`{n}`" for n in columns)
+                with self.writing(table), self._transaction(app or self.job, stamp):
+                    self._merge(
+                        table,
+                        kept,
+                        predicate,
+                        f"WHEN MATCHED AND s.{OPERATION} = '{DELETE}' THEN DELETE WHEN MATCHED THEN UPDATE SET "
+                        f"{_assignments(columns)} WHEN NOT MATCHED AND s.{OPERATION} <> '{DELETE}' "
+                        f"THEN INSERT ({names}) VALUES ({values})",
+                    )
         if self.progress(table, app) < stamp:
             # Nothing differed, and Delta made no commit: say that we came this far.
-            self.append(table, self.spark.createDataFrame([], self.read(table).schema), stamp, app=app)
+            self.append(table, self.read(table).limit(0), stamp, app=app)
+        return count
 
-    def _partition_predicate(self, table: Table, changes: DataFrame) -> list[str]:
+    def update(self, table: Table, changes: DataFrame) -> int:
+        """Set the columns of ``changes`` in the rows of their key (and partition); return how many rows that were."""
+        with _kept(changes) as kept:
+            count, predicate = self._concerned(table, kept, None)
+            columns = [c.name for c in table.columns if c.name in kept.columns]
+            if count:
+                with self.writing(table):
+                    self._merge(table, kept, predicate, f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}")
+        return count
+
+    def _merge(self, table: Table, source: DataFrame, predicate: list[str], clauses: str) -> None:
+        source.createOrReplaceTempView(_VIEW)
+        on = " AND ".join([f"t.`{key}` <=> s.`{key}`" for key in table.key] + predicate)
+        self.spark.sql(f"MERGE INTO {self.identifier(table)} t USING {_VIEW} s ON {on} {clauses}")
+
+    def _concerned(self, table: Table, changes: DataFrame, partitions: DataFrame | None) -> tuple[int, list[str]]:
+        """Return the number of changes, and literal predicates on the target for what they concern."""
+        key = table.key[0]
+        sets = [F.collect_set(name).alias(name) for name in table.partitions]
+        row = changes.agg(F.count(F.lit(1)).alias("_n"), F.min(key).alias("_low"), F.max(key).alias("_high"), *sets).first()
+        if row is None or not row["_n"]:
+            return 0, []
         if not table.partitions:
-            return []
-        rows = changes.select(*table.partitions).distinct().collect()
-        predicate = []
-        for index, name in enumerate(table.partitions):
-            values = sorted({row[index] for row in rows})
-            predicate.append(f"t.`{name}` IN ({', '.join(map(sql_literal, values))})" if values else "false")
-        return predicate
+            return row["_n"], [f"t.`{key}` BETWEEN {sql_literal(row['_low'])} AND {sql_literal(row['_high'])}"]
+        named = {name: set(row[name]) for name in table.partitions}
+        for other in partitions.select(*table.partitions).distinct().collect() if partitions is not None else ():
+            for name in table.partitions:
+                named[name].add(other[name])
+        return row["_n"], [f"t.`{n}` IN ({', '.join(map(sql_literal, sorted(named[n])))})" for n in table.partitions]
 
     @contextmanager
     def _transaction(self, app: str, stamp: int) -> Iterator[None]:

@@ -80,14 +80,14 @@ def ensure_all(lakehouse: str) -> None:
             ensure(lakehouse, table)
 
 
-def open_table(lakehouse: str, table: Table, *, without_files: bool = True) -> DeltaTable | None:
+def open_table(lakehouse: str, table: Table) -> DeltaTable | None:
     """Open a table, or return None where it does not exist.
 
     Raises:
         LakeUnavailable: the place cannot be read.
     """
     try:
-        return DeltaTable(uri(lakehouse, table), without_files=without_files)
+        return DeltaTable(uri(lakehouse, table))
     except TableNotFoundError:
         return None
     except OSError as error:

@@ -1,0 +1,98 @@
+"""Bronze telemetry to Silver readings. In an order that survives a crash at any moment:
+
+1. rejections (their own progress keeps a second attempt from recording them again),
+2. flags of neighbours that the new readings change (computed again alike as long as step 3 has not happened),
+3. the new readings, in the commit that carries the progress.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from smart_logistics.contracts import bronze, silver
+from smart_logistics.contracts.bronze import REJECTED_RECORDS
+from smart_logistics.contracts.rules import NEIGHBOUR_HOURS
+from smart_logistics.jobs import catalog
+from smart_logistics.jobs.runner import Context, main
+from smart_logistics.lake.store import Lake, instant_literal
+from smart_logistics.silver import dead_letter, readings
+from smart_logistics.silver.speed import beside_new, with_speed_flags
+
+PRODUCER = "bronze_ingest_iot"
+TARGET = silver.IOT_TELEMETRY
+# Flags change up to one neighbour away from a new reading, and depend on readings one neighbour further.
+_REACH = timedelta(hours=2 * NEIGHBOUR_HOURS)
+
+
+def run(ctx: Context) -> Mapping[str, object]:
+    """Judge the new records; return readings added, flags changed and records rejected."""
+    lake = ctx.lake
+    seen = lake.progress(TARGET)
+    if lake.progress(bronze.IOT_TELEMETRY, PRODUCER) <= seen:
+        return {"rows": 0, "rejected": 0, "flags_changed": 0}
+    stamp = lake.new_stamp()
+    records = lake.since(bronze.IOT_TELEMETRY, seen, column="_ingested_at")
+    judged = readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")).persist()
+    dates = _valid_dates(judged)
+    held = _readings_of(lake, dates)
+    judged = readings.without_repeats(judged, held).persist()
+    rejected = _record(lake, judged, stamp, ctx.run_id)
+    changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp)
+    return {"rows": added, "rejected": rejected, "flags_changed": changed}
+
+
+def _valid_dates(judged: DataFrame) -> list[date]:
+    rows = judged.filter(F.col(readings.VERDICT).isNull()).select("reading_date").distinct().collect()
+    return sorted(row[0] for row in rows)
+
+
+def _readings_of(lake: Lake, dates: list[date]) -> DataFrame:
+    # Literal dates: Delta prunes partitions by nothing less.
+    return lake.read(TARGET).filter(F.col("reading_date").isin(dates) if dates else F.lit(False))
+
+
+def _record(lake: Lake, judged: DataFrame, stamp: int, run_id: str) -> int:
+    recorded = lake.progress(REJECTED_RECORDS)
+    failed = judged.filter(
+        F.col(readings.VERDICT).isNotNull() & (F.col("_ingested_at") > instant_literal(recorded))
+    )
+    count = failed.count()
+    if count:
+        lake.append(REJECTED_RECORDS, dead_letter.of_readings(failed, run_id, instant_literal(stamp)), stamp)
+    return count
+
+
+def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> tuple[int, int]:
+    """Flag the new readings and their neighbours; return flags changed in Silver and readings added."""
+    around = sorted({day + timedelta(days=n) for day in dates for n in (-1, 0, 1)})
+    trucks = new.groupBy("truck_id").agg(
+        (F.min("event_ts") - F.lit(_REACH)).alias("_from"), (F.max("event_ts") + F.lit(_REACH)).alias("_to")
+    )
+    near = (
+        _readings_of(lake, around)
+        .join(trucks, "truck_id")
+        .filter(F.col("event_ts").between(F.col("_from"), F.col("_to")))
+        .drop("_from", "_to")
+    )
+    known = near.withColumn("_was", F.coalesce("outlier_reason", F.lit("")))
+    both = known.unionByName(new.withColumns({"_was": F.lit(None).cast("string"), "_changed_at": instant_literal(stamp)}))
+    is_new = F.col("_was").isNull()
+    flagged = with_speed_flags(both.withColumn("_beside_new", beside_new(is_new))).persist()
+    # A reading at the edge of what was loaded lacks a neighbour here; only those beside a new one are judged again.
+    changed = flagged.filter(~is_new & F.col("_beside_new") & (F.col("_was") != F.coalesce("outlier_reason", F.lit(""))))
+    changes = changed.select(
+        *TARGET.key, "reading_date", "is_outlier", "outlier_reason", instant_literal(stamp).alias("_changed_at")
+    )
+    flags = lake.update(TARGET, changes)
+    fresh = flagged.filter(is_new).select(*TARGET.column_names)
+    added = fresh.count()
+    lake.append(TARGET, fresh, stamp)
+    return flags, added
+
+
+if __name__ == "__main__":
+    main(catalog.SILVER_IOT, run, producers=(PRODUCER,))

@@ -1,0 +1,112 @@
+"""The dead letter's shape: what was rejected, why, and what becomes of it later."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from smart_logistics.contracts.bronze import REJECTED_RECORDS
+from smart_logistics.contracts.rules import OPEN, Reason, Reprocessing
+from smart_logistics.contracts.source import SourceTable
+from smart_logistics.silver.latest import VERDICT
+
+SUPERSEDED = "; superseded"
+_TIMESTAMPS = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNullFields": "false"}
+
+
+def as_json(columns: list[str]) -> Column:
+    """Return a row as JSON that ``from_payload`` reads back without loss."""
+    return F.to_json(F.struct(*columns), _TIMESTAMPS)
+
+
+def from_payload(letters: DataFrame, source: SourceTable) -> DataFrame:
+    """Return the row versions that ``letters`` hold: the source's columns, ``_rescued_data``, ``_ingested_at``, ``_record_id``."""
+    ddl = ", ".join(f"`{c.name}` {c.type}" for c in source.columns) + ", _rescued_data string"
+    return letters.withColumn("_row", F.from_json("raw_payload", ddl, _TIMESTAMPS)).select(
+        "_row.*", "_ingested_at", F.col("record_id").alias("_record_id"), F.col("reprocessing_status").alias("_status")
+    )
+
+
+def of_rows(versions: DataFrame, source: SourceTable, run_id: str, rejected_at: Column) -> DataFrame:
+    """Return the dead letters of the judged ``versions`` that failed; those with a newer version are closed at once.
+
+    ``versions`` must hold every version of the batch, ``_payload`` (the row as JSON) and ``_newer`` (a newer one exists).
+    """
+    key = F.coalesce(F.col(source.key).cast("string"), F.lit(""))
+    identity = [F.lit(source.name), key, F.col("_ingested_at").cast("string"), F.col("_payload")]
+    # Rows without a key may be alike to the letter; each is one letter all the same.
+    twin = F.row_number().over(Window.partitionBy("_payload", "_ingested_at").orderBy(F.lit(1)))
+    superseded = F.col("_newer")
+    status = F.when(superseded, Reprocessing.DISCARDED.value).otherwise(Reprocessing.PENDING.value)
+    detail = F.concat(F.col(f"{VERDICT}.detail"), F.when(superseded, SUPERSEDED).otherwise(""))
+    return (
+        versions.filter(F.col(VERDICT).isNotNull())
+        .withColumn("_twin", twin.cast("string"))
+        .select(
+            F.sha2(F.concat_ws("\x1f", *identity, F.col("_twin")), 256).alias("record_id"),
+            F.lit(source.name).alias("source_table"),
+            F.lit(None).cast("string").alias("source_file"),
+            key.alias("source_key"),
+            F.col(f"{VERDICT}.reason").alias("rejection_reason"),
+            detail.alias("rejection_detail"),
+            F.col("_payload").alias("raw_payload"),
+            F.lit("silver").alias("layer"),
+            rejected_at.alias("rejected_at"),
+            F.lit(run_id).alias("run_id"),
+            status.alias("reprocessing_status"),
+            "_ingested_at",
+            F.to_date(rejected_at).alias("rejection_date"),
+        )
+        .select(*REJECTED_RECORDS.column_names)
+    )
+
+
+def of_readings(rejected: DataFrame, run_id: str, rejected_at: Column) -> DataFrame:
+    """Return the dead letters of Bronze readings that failed in Silver (``_verdict``, ``source_file``, ``position``)."""
+    key = F.concat_ws(":", "source_file", F.col("position").cast("string"))
+    identity = [F.lit("iot_telemetry"), key, F.col("_ingested_at").cast("string"), F.col("raw_payload")]
+    return rejected.select(
+        F.sha2(F.concat_ws("\x1f", *identity), 256).alias("record_id"),
+        F.lit("iot_telemetry").alias("source_table"),
+        "source_file",
+        key.alias("source_key"),
+        F.col(f"{VERDICT}.reason").alias("rejection_reason"),
+        F.col(f"{VERDICT}.detail").alias("rejection_detail"),
+        "raw_payload",
+        F.lit("silver").alias("layer"),
+        rejected_at.alias("rejected_at"),
+        F.lit(run_id).alias("run_id"),
+        F.lit(Reprocessing.PENDING.value).alias("reprocessing_status"),
+        "_ingested_at",
+        F.to_date(rejected_at).alias("rejection_date"),
+    ).select(*REJECTED_RECORDS.column_names)
+
+
+def is_open() -> Column:
+    """Whether a letter still waits for someone."""
+    return F.col("reprocessing_status").isin(*OPEN)
+
+
+def may_find_its_parent() -> Column:
+    """Whether a letter is retried: an orphan that is open, or that a newer version closed which was itself rejected.
+
+    The second matters where the newer version is invalid: then the orphan is the latest valid version once its parent is
+    there, in whatever batches they came.
+    """
+    closed = (F.col("reprocessing_status") == Reprocessing.DISCARDED.value) & F.col("rejection_detail").endswith(SUPERSEDED)
+    return (F.col("rejection_reason") == Reason.INVALID_FOREIGN_KEY.name) & (is_open() | closed)
+
+
+def superseded(letters: DataFrame) -> DataFrame:
+    """Close ``letters`` because a newer version of their row came."""
+    return letters.withColumns(
+        {
+            "reprocessing_status": F.lit(Reprocessing.DISCARDED.value),
+            "rejection_detail": F.concat("rejection_detail", F.lit(SUPERSEDED)),
+        }
+    )
+
+
+def reprocessed(letters: DataFrame) -> DataFrame:
+    """Close ``letters`` because their row is in its Silver table now."""
+    return letters.withColumn("reprocessing_status", F.lit(Reprocessing.REPROCESSED.value))

@@ -1,0 +1,102 @@
+"""The latest valid version of each key, whatever the order and the batches in which the versions came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from smart_logistics.contracts.source import SourceTable
+from smart_logistics.silver.verdict import first_failure, normalised_plate, row_checks
+
+VERDICT = "_verdict"
+
+
+def typed(versions: DataFrame, source: SourceTable) -> DataFrame:
+    """Return ``versions`` with what Silver changes in a value: license plates trimmed and in upper case."""
+    if source.name != "vehicles":
+        return versions
+    return versions.withColumn("license_plate", normalised_plate("license_plate"))
+
+
+def with_parents(versions: DataFrame, source: SourceTable, parents: Mapping[str, DataFrame]) -> DataFrame:
+    """Add ``_has_<column>`` for each foreign key: whether its value is among ``parents[column]`` (one column of keys)."""
+    for key in source.foreign_keys:
+        (name,) = parents[key.column].columns
+        known = parents[key.column].select(F.col(name).alias("_parent"), F.lit(True).alias(f"_has_{key.column}")).distinct()
+        versions = (
+            versions.join(known, F.col(key.column) == F.col("_parent"), "left")
+            .drop("_parent")
+            .withColumn(f"_has_{key.column}", F.coalesce(f"_has_{key.column}", F.lit(False)))
+        )
+    return versions
+
+
+def judged(versions: DataFrame, source: SourceTable, parents: Mapping[str, DataFrame]) -> DataFrame:
+    """Return ``versions`` typed, with the struct ``_verdict`` (reason, detail), null where the row is valid."""
+    # License plates are judged before they are normalised: blank is blank either way.
+    marked = with_parents(versions, source, parents).withColumn(VERDICT, first_failure(row_checks(source)))
+    return typed(marked, source).drop(*(f"_has_{key.column}" for key in source.foreign_keys))
+
+
+def newest_valid(versions: DataFrame, source: SourceTable) -> DataFrame:
+    """Return one row for each key among the valid versions: the one extracted last."""
+    # A key may repeat inside one extraction; content decides then, so that a replay decides alike.
+    order = [F.desc("_ingested_at")]
+    if "updated_at" in source.column_names:
+        order.append(F.desc_nulls_last("updated_at"))
+    order.append(F.desc(F.xxhash64(*source.column_names)))
+    newest_first = Window.partitionBy(source.key).orderBy(*order)
+    return (
+        versions.filter(F.col(VERDICT).isNull())
+        .withColumn("_rank", F.row_number().over(newest_first))
+        .filter("_rank = 1")
+        .drop("_rank", VERDICT)
+    )
+
+
+def settled(existing: DataFrame, versions: DataFrame, gone: DataFrame, source: SourceTable) -> DataFrame:
+    """Return what Silver should hold for each key that a batch touches.
+
+    Args:
+        existing: Silver rows of the touched keys (source's columns, ``_ingested_at``, ``_deleted_at``).
+        versions: judged versions of the batch.
+        gone: keys found gone (``source_key`` in the key's type, ``_gone_at``).
+        source: the declaration.
+
+    Returns:
+        The source's columns, ``_ingested_at``, ``_deleted_at`` and ``is_deleted``: the existing row, or the newest valid
+        version where that was extracted later. A row is deleted where it was found gone after any version of it came.
+    """
+    key = source.key
+    values = [*source.column_names, "_ingested_at"]
+    fresh = newest_valid(versions, source).select(F.col(key).alias("_key"), F.struct(*values).alias("_fresh"))
+    held = existing.select(F.col(key).alias("_key"), F.struct(*values).alias("_held"), F.col("_deleted_at"))
+    seen = versions.groupBy(F.col(key).alias("_key")).agg(F.max("_ingested_at").alias("_seen_at"))
+    lost = gone.groupBy(F.col("source_key").alias("_key")).agg(F.max("_gone_at").alias("_gone_at"))
+    keep_held = F.col("_fresh").isNull() | (F.col("_held._ingested_at") > F.col("_fresh._ingested_at"))
+    joined = held.join(fresh, "_key", "full").join(seen, "_key", "left").join(lost, "_key", "left")
+    row = F.when(F.col("_held").isNotNull() & keep_held, F.col("_held")).otherwise(F.col("_fresh"))
+    last_gone = F.greatest("_gone_at", "_deleted_at")
+    last_seen = F.greatest("_seen_at", F.col("_row._ingested_at"))
+    return (
+        joined.withColumn("_row", row)
+        .withColumn("_deleted_at", F.when(last_gone > last_seen, last_gone))
+        .select("_row.*", "_deleted_at", F.col("_deleted_at").isNotNull().alias("is_deleted"))
+        .filter(F.col(key).isNotNull())
+    )
+
+
+def with_former_shipments(wanted: DataFrame, existing: DataFrame) -> DataFrame:
+    """Add ``_former_shipment_ids`` to assignments: the other shipments that each of them named before."""
+    none = F.array().cast("array<string>")
+    known = existing.select(
+        F.col("assignment_id").alias("_known"),
+        F.array_union(F.coalesce("_former_shipment_ids", none), F.array("shipment_id")).alias("_shipments"),
+    )
+    return (
+        wanted.join(known, F.col("assignment_id") == F.col("_known"), "left")
+        .withColumn("_former_shipment_ids", F.array_remove(F.coalesce("_shipments", none), F.col("shipment_id")))
+        .drop("_known", "_shipments")
+    )

@@ -1,0 +1,31 @@
+"""One Spark session for the whole run, configured as the jobs are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from smart_logistics import settings
+from smart_logistics.lake.spark_conf import job_properties
+from smart_logistics.lake.store import Lake
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    assert list(jars.glob("*delta-spark*.jar")), f"no jars in {jars}: run `make install` first"
+    builder = SparkSession.builder.master("local[2]").appName("tests")
+    for key, value in job_properties(jars, tmp_path_factory.mktemp("spark")).items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return Lake(spark, str(tmp_path / "lakehouse"), "tests")
