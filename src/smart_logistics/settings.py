@@ -84,9 +84,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SPARK_UI_PORT", None, Kind.STACK, "port of the Spark master's page; default a free one, kept", _port),
     Setting("SPARK_WORKER_PORT", None, Kind.STACK, "port of the Spark worker; default a free one, kept", _port),
     Setting("SPARK_WORKER_UI_PORT", None, Kind.STACK, "port of the worker's page; default a free one, kept", _port),
-    Setting("AIRFLOW_LOG_PORT", None, Kind.STACK, "port of the scheduler's log server; default a free one, kept", _port),
-    Setting("AIRFLOW_TRIGGERER_LOG_PORT", None, Kind.STACK, "port of the triggerer's log server; default a free one, kept", _port),
-    Setting("JAVA_HOME", None, Kind.STACK, "the Java to use; default JAVA_HOME, else java on PATH, else the bundled one"),
+    Setting(
+        "AIRFLOW_LOG_PORT", None, Kind.STACK, "port of the scheduler's log server; default a free one, kept", _port
+    ),
+    Setting(
+        "AIRFLOW_TRIGGERER_LOG_PORT",
+        None,
+        Kind.STACK,
+        "port of the triggerer's log server; default a free one, kept",
+        _port,
+    ),
+    Setting(
+        "JAVA_HOME", None, Kind.STACK, "the Java to use; default JAVA_HOME, else java on PATH, else the bundled one"
+    ),
     Setting("SMTP_HOST", None, Kind.STACK, "mail server; without one alerts are logged only"),
     Setting("SMTP_PORT", "25", Kind.STACK, "port of the mail server", _port),
     Setting("SMTP_USER", None, Kind.STACK, "login at the mail server"),
@@ -97,14 +107,28 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RETRY_DELAY_SECONDS", "120", Kind.DAG, "wait before the first retry, doubling", _not_negative),
     Setting("MAX_RETRY_DELAY_SECONDS", "600", Kind.DAG, "longest wait before a retry", _positive),
     Setting("POKE_INTERVAL_SECONDS", "60", Kind.DAG, "how often the sensor looks into the landing folder", _positive),
-    Setting("SENSOR_TIMEOUT_SECONDS", "300", Kind.DAG, "how long the sensor waits before the hour counts as quiet", _positive),
+    Setting(
+        "SENSOR_TIMEOUT_SECONDS",
+        "300",
+        Kind.DAG,
+        "how long the sensor waits before the hour counts as quiet",
+        _positive,
+    ),
     Setting("RUN_DEADLINE_MINUTES", "45", Kind.DAG, "a run that takes longer is reported", _positive),
     Setting("TASK_TIMEOUT_MINUTES", "40", Kind.DAG, "a task that takes longer is ended", _positive),
     Setting("SETTLE_SECONDS", "10", Kind.JOB, "a file younger than this is left in the landing folder", _not_negative),
     Setting("HOLD_MINUTES", "60", Kind.JOB, "how long a reading holds while no next one comes", _positive),
     Setting("MAX_CLOCK_SKEW_MINUTES", "10", Kind.JOB, "how far ahead of its ingestion a reading may be", _not_negative),
-    Setting("DELETE_CHECK_HOURS", "24", Kind.JOB, "how often keys are compared to notice hard deletes; 0 = every run", _not_negative),
-    Setting("MAX_DELETE_PERCENT", "20", Kind.JOB, "a larger share of keys gone at once stops the extraction", _positive),
+    Setting(
+        "DELETE_CHECK_HOURS",
+        "24",
+        Kind.JOB,
+        "how often keys are compared to notice hard deletes; 0 = every run",
+        _not_negative,
+    ),
+    Setting(
+        "MAX_DELETE_PERCENT", "20", Kind.JOB, "a larger share of keys gone at once stops the extraction", _positive
+    ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 
@@ -130,7 +154,11 @@ class Settings:
         given = self["LAKEHOUSE"]
         if given is None:
             return str(self.home / "lakehouse")
-        return given.rstrip("/") if urlsplit(given).scheme not in ("", "file") else str(Path(urlsplit(given).path or given).resolve())
+        return (
+            given.rstrip("/")
+            if urlsplit(given).scheme not in ("", "file")
+            else str(Path(urlsplit(given).path or given).resolve())
+        )
 
     @property
     def landing(self) -> Path:

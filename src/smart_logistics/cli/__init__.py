@@ -1,1 +1,1 @@
-"""cli"""
+"""The console script `logistics`: one module for each group of commands."""

@@ -20,7 +20,11 @@ def _extracted(source: SourceTable) -> Table:
         f"one row for each extracted version of a row of {source.name}",
         (
             *source.columns,
-            Column("_rescued_data", "string", "JSON of source values that their type cannot hold here (NaN, infinity), by column; else null."),
+            Column(
+                "_rescued_data",
+                "string",
+                "JSON of source values that their type cannot hold here (NaN, infinity), by column; else null.",
+            ),
             *LINEAGE,
             required("_ingestion_date", "date", "UTC day of _ingested_at."),
         ),
@@ -60,7 +64,9 @@ IOT_TELEMETRY = Table(
         Column("longitude", "double", "Degrees east."),
         Column("schema_error", "string", "Which value has the wrong type or cannot be read; null where none."),
         required("source_file", "string", "Name of the file, without folders."),
-        required("position", "bigint", "Place of the record in its file, from 1, damaged records counted, blank lines not."),
+        required(
+            "position", "bigint", "Place of the record in its file, from 1, damaged records counted, blank lines not."
+        ),
         required("raw_payload", "string", "The record's text, all fields."),
         *LINEAGE,
         Column("reading_date", "date", "UTC day of event_ts; null where that is."),

@@ -18,7 +18,11 @@ SHIPMENT_ANALYTICS = Table(
         Column("status", "string", "Of the current version."),
         Column("origin_city", "string", "City of the origin warehouse."),
         Column("destination_city", "string"),
-        required("truck_ids", "array<string>", "Current license plates, distinct, by (start, assignment_id); empty, not null."),
+        required(
+            "truck_ids",
+            "array<string>",
+            "Current license plates, distinct, by (start, assignment_id); empty, not null.",
+        ),
         required("driver_ids", "array<int>", "Likewise; null drivers left out."),
         required("assignment_count", "int", "Assignments that count (not cancelled, not deleted)."),
         Column("trip_start", "timestamp", "First start of an assignment."),

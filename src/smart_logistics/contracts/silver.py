@@ -44,7 +44,11 @@ WAREHOUSES = _latest(BY_NAME["warehouses"])
 SHIPMENT_TYPES = _latest(BY_NAME["shipment_types"])
 TRUCK_ASSIGNMENTS = _latest(
     BY_NAME["truck_assignments"],
-    Column("_former_shipment_ids", "array<string>", "Other shipments that this assignment ever named: their Gold is affected too."),
+    Column(
+        "_former_shipment_ids",
+        "array<string>",
+        "Other shipments that this assignment ever named: their Gold is affected too.",
+    ),
 )
 
 EVENTS = Table(
@@ -61,7 +65,11 @@ SHIPMENT_VERSIONS = Table(
     "shipments",
     "one row for each version (consecutive time in one status) of a shipment: SCD2",
     (
-        required("shipment_sk", "bigint", "Function of shipment_id and the version's first event_id, or of shipment_id alone."),
+        required(
+            "shipment_sk",
+            "bigint",
+            "Function of shipment_id and the version's first event_id, or of shipment_id alone.",
+        ),
         *_typed(SHIPMENTS),
         required("version", "int", "1..n in the order of time."),
         required("effective_start_ts", "timestamp", "From when the status held."),
@@ -101,7 +109,6 @@ IOT_TELEMETRY = Table(
 )
 
 LATEST: dict[str, Table] = {
-    table.name: table
-    for table in (CUSTOMERS, ORDERS, VEHICLES, DRIVERS, WAREHOUSES, SHIPMENT_TYPES, TRUCK_ASSIGNMENTS)
+    table.name: table for table in (CUSTOMERS, ORDERS, VEHICLES, DRIVERS, WAREHOUSES, SHIPMENT_TYPES, TRUCK_ASSIGNMENTS)
 }
 TABLES: tuple[Table, ...] = (*LATEST.values(), EVENTS, SHIPMENT_VERSIONS, IOT_TELEMETRY)

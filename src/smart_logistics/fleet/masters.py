@@ -134,7 +134,9 @@ def _warehouse(block: Block, i: int) -> Row:
 def _vehicle(block: Block, i: int) -> Row:
     rng = block.fleet_rng(f"vehicle/{i}")
     plate = license_plate(block, i)
-    kind, capacity = rng.choice((("Reefer 20 ft", 9000), ("Reefer 32 ft", 15000), ("Insulated Van", 3500), ("Reefer Trailer", 24000)))
+    kind, capacity = rng.choice(
+        (("Reefer 20 ft", 9000), ("Reefer 32 ft", 15000), ("Insulated Van", 3500), ("Reefer Trailer", 24000))
+    )
     return {
         "vehicle_id": block.number(i),
         # Typed by hand in the source system: some in lower case, some with a blank too many.

@@ -167,7 +167,9 @@ def _assignments(block: Block, rng: random.Random, plan: Schedule, created: dict
         found.append((Leg(other.legs[0].truck, other.depart, other.arrive), i, "CANCELLED"))
     found += slips
     found.sort(key=lambda entry: (entry[0].start, entry[1], entry[0].truck))
-    return [assignment(block, n, shipment_id(block, i), leg, status) for n, (leg, i, status) in enumerate(found, start=1)]
+    return [
+        assignment(block, n, shipment_id(block, i), leg, status) for n, (leg, i, status) in enumerate(found, start=1)
+    ]
 
 
 def _slips(block: Block, rng: random.Random, plan: Schedule) -> list[tuple[Leg, int, str]]:

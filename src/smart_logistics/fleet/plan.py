@@ -82,13 +82,19 @@ class Block:
     @property
     def start(self) -> datetime:
         """Begin of the period; nothing is told by telemetry before it."""
-        return self.end - timedelta(days=self.plan.days) / self.plan.periods + (WAVE_2 if self.is_latest else timedelta())
+        return (
+            self.end - timedelta(days=self.plan.days) / self.plan.periods + (WAVE_2 if self.is_latest else timedelta())
+        )
 
     @property
     def end(self) -> datetime:
         """End of the period in wave 1."""
         back = self.plan.periods - 1 - self.era
-        return self.plan.wave_1_end if back == 0 else self.plan.anchor - back * timedelta(days=self.plan.days) / self.plan.periods
+        return (
+            self.plan.wave_1_end
+            if back == 0
+            else self.plan.anchor - back * timedelta(days=self.plan.days) / self.plan.periods
+        )
 
     def rng(self, purpose: str) -> random.Random:
         """Return a generator of its own for each purpose: a change in one leaves the others alone."""

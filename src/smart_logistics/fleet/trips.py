@@ -192,7 +192,9 @@ def _closed_trips(
         window = (end - begin) / timedelta(hours=1)
         least = 5.0 + (scenario.readings * scenario.cadence + scenario.silence) / 60 if scenario else 5.0
         trip = _trip(rng, i, fates[i], scenario, (least, min(LONGEST_HOURS, window)))
-        trip.depart = _whole_minute(begin + timedelta(hours=rng.uniform(0, window - (trip.arrive - trip.depart) / timedelta(hours=1))))
+        trip.depart = _whole_minute(
+            begin + timedelta(hours=rng.uniform(0, window - (trip.arrive - trip.depart) / timedelta(hours=1)))
+        )
         trip.legs = _legs(rng, trip, slots.take(slot, trucks))
         if scenario is None and trucks == 1 and faults:
             trip.fault = faults.pop(0)
@@ -237,4 +239,3 @@ def _give_drivers(rng: random.Random, legs: list[Leg], far: datetime) -> None:
 
 def _whole_minute(instant: datetime) -> datetime:
     return instant.replace(second=0, microsecond=0)
-

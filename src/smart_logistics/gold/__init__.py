@@ -1,1 +1,1 @@
-"""gold"""
+"""Gold: the answer for each shipment, as pure functions of frames."""

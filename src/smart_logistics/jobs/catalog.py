@@ -50,10 +50,14 @@ BRONZE_INGEST_IOT = Job(
     ("SETTLE_SECONDS",),
     reads_landing=True,
 )
-SILVER_TRANSACTIONAL = Job("silver_transactional", "judge rows, keep the latest of each key, build the shipments' history")
+SILVER_TRANSACTIONAL = Job(
+    "silver_transactional", "judge rows, keep the latest of each key, build the shipments' history"
+)
 SILVER_IOT = Job("silver_iot", "judge readings, drop repeats, flag outliers", ("MAX_CLOCK_SKEW_MINUTES",))
 GOLD_AGGREGATE = Job("gold_aggregate", "judge each affected shipment against its limits", ("HOLD_MINUTES",))
-DATA_QUALITY_CHECK = Job("data_quality_check", "check every layer, record the results, stop on errors", ("HOLD_MINUTES",))
+DATA_QUALITY_CHECK = Job(
+    "data_quality_check", "check every layer, record the results, stop on errors", ("HOLD_MINUTES",)
+)
 
 JOBS: dict[str, Job] = {
     job.name: job

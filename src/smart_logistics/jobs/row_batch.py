@@ -125,7 +125,9 @@ class RowBatch:
             (F.col("source_table") == self.source.name) & dead_letter.is_open() & (F.col("source_key") != "")
         )
         old = letters.join(
-            F.broadcast(newest), (F.col("source_key") == F.col("_key")) & (F.col("_ingested_at") < F.col("_newest")), "left_semi"
+            F.broadcast(newest),
+            (F.col("source_key") == F.col("_key")) & (F.col("_ingested_at") < F.col("_newest")),
+            "left_semi",
         )
         closed = dead_letter.superseded(old)
         self.lake.update(
@@ -166,7 +168,9 @@ class RowBatch:
         """Mark the letters of orphans that are in Silver now; ``settled_rows`` are Silver's rows of the touched keys."""
         if not self._letters.orphans:
             return
-        held = settled_rows.select(F.col(self.source.key).alias("_key"), F.col("_ingested_at").alias("_held_at")).distinct()
+        held = settled_rows.select(
+            F.col(self.source.key).alias("_key"), F.col("_ingested_at").alias("_held_at")
+        ).distinct()
         found = (
             self._judged.filter(F.col("_record_id").isNotNull() & F.col(VERDICT).isNull())
             .join(held, F.col(self.source.key) == F.col("_key"))

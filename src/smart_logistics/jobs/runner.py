@@ -46,7 +46,9 @@ def parse(job: Job, argv: list[str]) -> argparse.Namespace:
         parser.add_argument("--landing", required=True)
     for name in job.settings:
         setting = settings.BY_NAME[name]
-        parser.add_argument("--" + name.lower().replace("_", "-"), type=setting.parse, default=setting.parse(setting.default or ""))
+        parser.add_argument(
+            "--" + name.lower().replace("_", "-"), type=setting.parse, default=setting.parse(setting.default or "")
+        )
     return parser.parse_args(argv)
 
 
@@ -82,7 +84,9 @@ def _of_spark(error: Exception) -> LogisticsError:
     """Return Spark's error as one of ours, with the first line that says why; the whole goes to the log."""
     print(error, file=sys.stderr, flush=True)  # noqa: T201 - the driver's log is its stderr
     if isinstance(error, Py4JNetworkError):
-        return LakeUnavailable("the driver's JVM is gone", remedy="see the task's log; the retry continues from where it was")
+        return LakeUnavailable(
+            "the driver's JVM is gone", remedy="see the task's log; the retry continues from where it was"
+        )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by:")] or lines or [type(error).__name__]
     return LakeUnavailable(

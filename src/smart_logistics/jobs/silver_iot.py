@@ -57,9 +57,7 @@ def _readings_of(lake: Lake, dates: list[date]) -> DataFrame:
 
 def _record(lake: Lake, judged: DataFrame, stamp: int, run_id: str) -> int:
     recorded = lake.progress(REJECTED_RECORDS)
-    failed = judged.filter(
-        F.col(readings.VERDICT).isNotNull() & (F.col("_ingested_at") > instant_literal(recorded))
-    )
+    failed = judged.filter(F.col(readings.VERDICT).isNotNull() & (F.col("_ingested_at") > instant_literal(recorded)))
     count = failed.count()
     if count:
         lake.append(REJECTED_RECORDS, dead_letter.of_readings(failed, run_id, instant_literal(stamp)), stamp)
@@ -79,11 +77,15 @@ def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> 
         .drop("_from", "_to")
     )
     known = near.withColumn("_was", F.coalesce("outlier_reason", F.lit("")))
-    both = known.unionByName(new.withColumns({"_was": F.lit(None).cast("string"), "_changed_at": instant_literal(stamp)}))
+    both = known.unionByName(
+        new.withColumns({"_was": F.lit(None).cast("string"), "_changed_at": instant_literal(stamp)})
+    )
     is_new = F.col("_was").isNull()
     flagged = with_speed_flags(both.withColumn("_beside_new", beside_new(is_new))).persist()
     # A reading at the edge of what was loaded lacks a neighbour here; only those beside a new one are judged again.
-    changed = flagged.filter(~is_new & F.col("_beside_new") & (F.col("_was") != F.coalesce("outlier_reason", F.lit(""))))
+    changed = flagged.filter(
+        ~is_new & F.col("_beside_new") & (F.col("_was") != F.coalesce("outlier_reason", F.lit("")))
+    )
     changes = changed.select(
         *TARGET.key, "reading_date", "is_outlier", "outlier_reason", instant_literal(stamp).alias("_changed_at")
     )

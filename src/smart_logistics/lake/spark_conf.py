@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # Resolved once at install with these and nothing they drag in: Spark has the rest itself, in newer versions.
-COORDINATES = ("io.delta:delta-spark_4.2_2.13:4.4.0", "io.delta:delta-storage:4.4.0", "org.postgresql:postgresql:42.7.8")
+COORDINATES = (
+    "io.delta:delta-spark_4.2_2.13:4.4.0",
+    "io.delta:delta-storage:4.4.0",
+    "org.postgresql:postgresql:42.7.8",
+)
 
 # C1 and the serial collector start fast and stay small; right for hourly batches, wrong for a backfill of days.
 _SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC -Djava.net.preferIPv4Stack=true"

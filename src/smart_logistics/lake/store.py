@@ -132,11 +132,15 @@ class Lake:
             return frame.filter(F.col(column).between(min(found), max(found)) & F.col(column).isin(found))
         low, high = keys.agg(F.min(key), F.max(key)).first() or (None, None)
         wanted = keys.withColumnRenamed(key, "_wanted")
-        return frame.filter(F.col(column).between(low, high)).join(wanted, F.col(column) == F.col("_wanted"), "left_semi")
+        return frame.filter(F.col(column).between(low, high)).join(
+            wanted, F.col(column) == F.col("_wanted"), "left_semi"
+        )
 
     # Writing
 
-    def append(self, table: Table, rows: DataFrame, stamp: int, *, app: str | None = None, evolve: bool = False) -> None:
+    def append(
+        self, table: Table, rows: DataFrame, stamp: int, *, app: str | None = None, evolve: bool = False
+    ) -> None:
         """Append ``rows`` and this job's progress in one commit; a replay with the same or an older stamp is a no-op.
 
         With ``evolve`` columns that the table does not have yet are added to it.
@@ -206,7 +210,9 @@ class Lake:
         """Return the number of changes, and literal predicates on the target for what they concern."""
         key = table.key[0]
         sets = [F.collect_set(name).alias(name) for name in table.partitions]
-        row = changes.agg(F.count(F.lit(1)).alias("_n"), F.min(key).alias("_low"), F.max(key).alias("_high"), *sets).first()
+        row = changes.agg(
+            F.count(F.lit(1)).alias("_n"), F.min(key).alias("_low"), F.max(key).alias("_high"), *sets
+        ).first()
         if row is None or not row["_n"]:
             return 0, []
         if not table.partitions:

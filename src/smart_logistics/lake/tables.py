@@ -51,7 +51,12 @@ def _delta_type(spark_type: str) -> Any:
 def schema(table: Table) -> Schema:
     """Return the declared columns as a Delta schema."""
     fields = [
-        {"name": c.name, "type": _delta_type(c.type), "nullable": c.nullable, "metadata": {"comment": c.meaning} if c.meaning else {}}
+        {
+            "name": c.name,
+            "type": _delta_type(c.type),
+            "nullable": c.nullable,
+            "metadata": {"comment": c.meaning} if c.meaning else {},
+        }
         for c in table.columns
     ]
     return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))

@@ -1,1 +1,1 @@
-"""ops"""
+"""The run log and what it says."""

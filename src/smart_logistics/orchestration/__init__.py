@@ -1,1 +1,1 @@
-"""orchestration"""
+"""What the DAG is made of: operators, sensor, callbacks. Imports Airflow, never Spark."""

@@ -1,1 +1,1 @@
-"""quality"""
+"""Checks as data, over every layer."""

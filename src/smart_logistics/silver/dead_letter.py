@@ -93,7 +93,9 @@ def may_find_its_parent() -> Column:
     The second matters where the newer version is invalid: then the orphan is the latest valid version once its parent is
     there, in whatever batches they came.
     """
-    closed = (F.col("reprocessing_status") == Reprocessing.DISCARDED.value) & F.col("rejection_detail").endswith(SUPERSEDED)
+    closed = (F.col("reprocessing_status") == Reprocessing.DISCARDED.value) & F.col("rejection_detail").endswith(
+        SUPERSEDED
+    )
     return (F.col("rejection_reason") == Reason.INVALID_FOREIGN_KEY.name) & (is_open() | closed)
 
 

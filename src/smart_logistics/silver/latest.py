@@ -24,7 +24,9 @@ def with_parents(versions: DataFrame, source: SourceTable, parents: Mapping[str,
     """Add ``_has_<column>`` for each foreign key: whether its value is among ``parents[column]`` (one column of keys)."""
     for key in source.foreign_keys:
         (name,) = parents[key.column].columns
-        known = parents[key.column].select(F.col(name).alias("_parent"), F.lit(True).alias(f"_has_{key.column}")).distinct()
+        known = (
+            parents[key.column].select(F.col(name).alias("_parent"), F.lit(True).alias(f"_has_{key.column}")).distinct()
+        )
         versions = (
             versions.join(known, F.col(key.column) == F.col("_parent"), "left")
             .drop("_parent")

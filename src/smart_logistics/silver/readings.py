@@ -21,7 +21,9 @@ def _checks(max_clock_skew_minutes: int) -> list[Check]:
     return [
         Check(Reason.SCHEMA_VALIDATION_FAILED, F.col("schema_error").isNotNull(), F.col("schema_error")),
         *(missing(bronze.IOT_TELEMETRY.column(name)) for name in ("truck_id", "timestamp", "temperature")),
-        Check(Reason.BUSINESS_RULE_VIOLATION, F.col("event_ts") < F.lit(EARLIEST_READING).cast("timestamp"), time_shown),
+        Check(
+            Reason.BUSINESS_RULE_VIOLATION, F.col("event_ts") < F.lit(EARLIEST_READING).cast("timestamp"), time_shown
+        ),
         Check(Reason.BUSINESS_RULE_VIOLATION, F.col("event_ts") > too_late, F.concat(time_shown, F.lit(" is ahead"))),
     ]
 

@@ -37,7 +37,9 @@ def versions(rows: DataFrame, events: DataFrame) -> DataFrame:
     start = F.when(has_event, F.col("_start")).otherwise(F.coalesce("updated_at", "created_at"))
     is_last = F.col("_end").isNull()
     # A deleted shipment's last version ends when it was found gone, and never before it began.
-    end = F.when(is_last & F.col("is_deleted"), F.greatest("_deleted_at", "effective_start_ts")).otherwise(F.col("_end"))
+    end = F.when(is_last & F.col("is_deleted"), F.greatest("_deleted_at", "effective_start_ts")).otherwise(
+        F.col("_end")
+    )
     built = joined.withColumns(
         {
             "shipment_sk": F.when(has_event, F.col("_sk")).otherwise(F.xxhash64("shipment_id")),
@@ -64,7 +66,9 @@ def with_months(rows: DataFrame, existing: DataFrame) -> DataFrame:
     """Add ``created_month``, ``_former_months`` and ``_row_status``; a month that created_at left is remembered."""
     known = existing.select(
         F.col("shipment_id").alias("_known"),
-        F.array_union(F.coalesce("_former_months", F.array().cast("array<string>")), F.array("created_month")).alias("_months"),
+        F.array_union(F.coalesce("_former_months", F.array().cast("array<string>")), F.array("created_month")).alias(
+            "_months"
+        ),
     )
     month = F.date_format("created_at", "yyyy-MM")
     return (

@@ -35,7 +35,9 @@ def is_candidate() -> Column:
 def beside_new(is_new: Column) -> Column:
     """Whether one of a reading's neighbours is new: only these can have another flag than before."""
     in_time = Window.partitionBy("truck_id", is_candidate()).orderBy("event_ts")
-    return F.coalesce(F.lag(is_new).over(in_time), F.lit(False)) | F.coalesce(F.lead(is_new).over(in_time), F.lit(False))
+    return F.coalesce(F.lag(is_new).over(in_time), F.lit(False)) | F.coalesce(
+        F.lead(is_new).over(in_time), F.lit(False)
+    )
 
 
 def great_circle_km(latitude: Column, longitude: Column, other_latitude: Column, other_longitude: Column) -> Column:

@@ -1,1 +1,1 @@
-"""sources"""
+"""How we reach in: PostgreSQL under one snapshot, telemetry files from the landing folder."""

@@ -1,1 +1,1 @@
-"""stack"""
+"""The machine on a laptop: PostgreSQL, Spark and Airflow as supervised processes."""

@@ -31,9 +31,7 @@ def rows(lake: Lake, table: Table, *columns: str) -> list[tuple[Any, ...]]:
 
 
 def letters(lake: Lake) -> list[tuple[Any, ...]]:
-    return rows(
-        lake, bronze.REJECTED_RECORDS, "source_table", "source_key", "rejection_reason", "reprocessing_status"
-    )
+    return rows(lake, bronze.REJECTED_RECORDS, "source_table", "source_key", "rejection_reason", "reprocessing_status")
 
 
 def parents() -> dict[str, list[dict[str, Any]]]:
@@ -42,7 +40,14 @@ def parents() -> dict[str, list[dict[str, Any]]]:
 
 def versions(lake: Lake) -> list[tuple[Any, ...]]:
     return rows(
-        lake, silver.SHIPMENT_VERSIONS, "shipment_id", "version", "status", "effective_start_ts", "effective_end_ts", "is_current"
+        lake,
+        silver.SHIPMENT_VERSIONS,
+        "shipment_id",
+        "version",
+        "status",
+        "effective_start_ts",
+        "effective_end_ts",
+        "is_current",
     )
 
 
@@ -128,7 +133,9 @@ def test_the_latest_valid_version_is_the_same_in_one_run_or_many(lake: Lake, one
 def test_late_events_take_their_place_and_keys_of_versions_that_stay_do_not_change(lake: Lake) -> None:
     event = lambda n, status, minutes: row("shipment_status_events", event_id=n, status=status, changed_at=at(minutes))  # noqa: E731
     extract(lake, **parents() | {"shipments": [row("shipments", status="Delivered")]})
-    extract(lake, shipment_status_events=[event(1, "Created", 0), event(2, "In Transit", 10), event(3, "In Transit", 30)])
+    extract(
+        lake, shipment_status_events=[event(1, "Created", 0), event(2, "In Transit", 10), event(3, "In Transit", 30)]
+    )
     run(lake)
     assert versions(lake) == [
         ("S1", 1, "Created", at(0).replace(tzinfo=None), at(10).replace(tzinfo=None), False),
@@ -137,7 +144,12 @@ def test_late_events_take_their_place_and_keys_of_versions_that_stay_do_not_chan
     keys = dict(rows(lake, silver.SHIPMENT_VERSIONS, "effective_start_ts", "shipment_sk"))
     extract(lake, shipment_status_events=[event(4, "Assigned", 20)])
     run(lake)
-    assert [(v[1], v[2]) for v in versions(lake)] == [(1, "Created"), (2, "In Transit"), (3, "Assigned"), (4, "In Transit")]
+    assert [(v[1], v[2]) for v in versions(lake)] == [
+        (1, "Created"),
+        (2, "In Transit"),
+        (3, "Assigned"),
+        (4, "In Transit"),
+    ]
     assert [v[5] for v in versions(lake)] == [False, False, False, True]
     later = dict(rows(lake, silver.SHIPMENT_VERSIONS, "effective_start_ts", "shipment_sk"))
     assert {start: later[start] for start in keys} == keys
