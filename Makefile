@@ -1,0 +1,90 @@
+# Two verbs for a newcomer: `make demo` and `make test`. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+SPARK := .venv-spark
+LOCKS := uv airflow spark dev-airflow dev-spark
+COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+PIP_INSTALL := $(VENV)/bin/uv pip install --quiet --require-hashes
+THIS_PACKAGE := $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+# The jobs' tests start in a second; the stack's need minutes. A hung test must not eat the gate's time.
+PYTEST := -m pytest --timeout 900
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s '	'
+
+.PHONY: demo
+demo: install ## Install, start the stack, seed the sample fleet, run the pipeline, show Gold
+	@$(VENV)/bin/logistics demo
+
+.PHONY: install
+install: $(VENV)/.installed $(SPARK)/.installed ## Install both environments and the jars
+	@$(VENV)/bin/python -m smart_logistics.stack.jars
+
+$(VENV)/.installed: requirements/uv.txt requirements/airflow.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0] + ": set PYTHON=/path/to/python3.11")'
+	@echo "Installing Airflow and the command line into $(VENV) (about 600 MB on disk)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3 -m venv failed: on Debian, apt install python3-venv" >&2; exit 1; }
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes requirements/airflow.txt
+	@$(THIS_PACKAGE) --python $(VENV)/bin/python
+	@rm -f $(VENV)/.dev-installed; touch $@
+
+$(SPARK)/.installed: requirements/spark.txt pyproject.toml | $(VENV)/.installed
+	@echo "Installing PySpark into $(SPARK) (a download of 450 MB the first time, about 750 MB on disk)"
+	@test -x $(SPARK)/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python $(SPARK)
+	@$(VENV)/bin/uv pip sync --quiet --python $(SPARK)/bin/python --require-hashes requirements/spark.txt
+	@$(THIS_PACKAGE) --python $(SPARK)/bin/python
+	@rm -f $(SPARK)/.dev-installed; touch $@
+
+$(VENV)/.dev-installed: $(VENV)/.installed requirements/dev-airflow.txt
+	@echo "Installing the tools for checks and tests"
+	@$(PIP_INSTALL) --python $(VENV)/bin/python -r requirements/airflow.txt -r requirements/dev-airflow.txt
+	@touch $@
+
+$(SPARK)/.dev-installed: $(SPARK)/.installed requirements/dev-spark.txt
+	@$(PIP_INSTALL) --python $(SPARK)/bin/python -r requirements/spark.txt -r requirements/dev-spark.txt
+	@touch $@
+
+.PHONY: install-dev
+install-dev: install $(VENV)/.dev-installed $(SPARK)/.dev-installed ## Install what checks and tests need, too
+
+.PHONY: test
+test: install-dev check test-unit test-spark test-stack ## Install everything, then run the whole test suite
+
+.PHONY: check
+check: install-dev ## Format, lint, types, import directions
+	@$(VENV)/bin/ruff format --check src tests dags
+	@$(VENV)/bin/ruff check src tests dags
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+.PHONY: test-unit
+test-unit: install-dev ## Tests without a JVM: rules, architecture, the DAG's structure, the stack's parts
+	@$(VENV)/bin/python $(PYTEST) tests/unit tests/architecture tests/dags
+
+.PHONY: test-spark
+test-spark: install-dev ## Tests of the jobs on real Delta tables and a real PostgreSQL
+	@$(SPARK)/bin/python $(PYTEST) tests/spark
+
+.PHONY: test-stack
+test-stack: install-dev ## End to end on the real stack, in a home of its own
+	@$(VENV)/bin/python $(PYTEST) tests/e2e
+
+.PHONY: format
+format: install-dev ## Let the formatter decide
+	@$(VENV)/bin/ruff format src tests dags
+	@$(VENV)/bin/ruff check --fix src tests dags
+
+.PHONY: docs
+docs: install ## Write docs/data-model.md and docs/configuration.md from the declarations
+	@$(VENV)/bin/python -m smart_logistics.cli.generated_docs docs
+
+.PHONY: lock
+lock: $(VENV)/.installed ## Compile requirements/*.in to hashed requirements/*.txt
+	@for name in $(LOCKS); do $(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt; done

@@ -1,0 +1,95 @@
+"""The pages of docs/ that derive from declarations: ``python -m smart_logistics.cli.generated_docs docs``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from smart_logistics import contracts
+from smart_logistics.contracts.model import Table
+from smart_logistics.settings import SETTINGS, Kind, Setting
+
+_HEAD = "<!-- Written by `make docs` from the declarations in src/. Change those, not this page. -->\n"
+_LAYERS = {
+    "bronze": "Bronze: as received, every version kept, plus where it came from",
+    "silver": "Silver: typed, judged, one row for each key; shipments as SCD2",
+    "gold": "Gold: the answer for each shipment, and each excursion with its place",
+    "ops": "Ops: what the pipeline says about itself",
+}
+
+
+def data_model() -> str:
+    """Return the page of every table: grain, key, partitions and columns."""
+    parts = [
+        _HEAD,
+        "# Data model",
+        "Every table is a Delta table at `<lakehouse>/<layer>/<name>`; query them with `logistics query`. Times are UTC. "
+        "Columns that begin with an underscore serve the pipeline: `_ingested_at` is the stamp of the batch that brought a "
+        "row, `_changed_at` the stamp at which it last changed.",
+    ]
+    for layer, title in _LAYERS.items():
+        parts.append(f"## {title}")
+        parts += [_table(table) for table in contracts.ALL_TABLES if table.layer == layer]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(table: Table) -> str:
+    facts = [f"{table.grain[0].upper()}{table.grain[1:]}."]
+    if table.key:
+        facts.append(f"Key: {_names(table.key)}.")
+    if table.partitions:
+        facts.append(f"Partitioned by {_names(table.partitions)}.")
+    rows = [
+        f"| `{column.name}` | {_cell(column.type)} | {'yes' if column.nullable else 'no'} | {_cell(column.meaning)} |"
+        for column in table.columns
+    ]
+    head = ["| column | type | null | meaning |", "| --- | --- | --- | --- |"]
+    return "\n".join([f"### {table.full_name}", "", " ".join(facts), "", *head, *rows])
+
+
+def configuration() -> str:
+    """Return the page of every setting: its variable, default and meaning."""
+    parts = [
+        _HEAD,
+        "# Configuration",
+        "Each setting has an environment variable, read when a command starts; entries of a `.env` file in the working "
+        "directory count as well. What the jobs use becomes an Airflow Variable at `logistics up` and can be changed in "
+        "Airflow's UI: a value that the environment gives wins at the next `up`, a default never overwrites an edit.",
+    ]
+    for kind in Kind:
+        chosen = [setting for setting in SETTINGS if setting.kind is kind]
+        head = ["| variable | default | meaning |", "| --- | --- | --- |"]
+        if kind is Kind.JOB:
+            head = ["| variable | Airflow Variable | default | meaning |", "| --- | --- | --- | --- |"]
+        title = f"## {kind.name.capitalize() if kind is not Kind.DAG else 'DAG'}: {kind.value}"
+        parts.append("\n".join([title, "", *head, *(_setting(setting) for setting in chosen)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _setting(setting: Setting) -> str:
+    default = "none" if setting.default is None else f"`{setting.default}`"
+    airflow = f" `{setting.airflow_variable}` |" if setting.kind is Kind.JOB else ""
+    return f"| `{setting.variable}` |{airflow} {default} | {_cell(setting.meaning)} |"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"data-model.md": data_model, "configuration.md": configuration}
+
+
+def main() -> None:
+    """Write every page into the folder given as argument."""
+    folder = Path(sys.argv[1])
+    for name, render in PAGES.items():
+        (folder / name).write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
