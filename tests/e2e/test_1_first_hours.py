@@ -1,55 +1,22 @@
-"""A new user's first hours, in order: demo, a quiet hour, a change, wave 2, a hard kill, down.
+"""A new user's first hours, in order: demo, a quiet hour, a change, and wave 2.
 
 Each test builds on the one before it.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import psutil
 import psycopg
 import pytest
 from deltalake import DeltaTable
+from smart_logistics.stack.connections import source_dsn
 
 from smart_logistics import settings
-from smart_logistics.stack.connections import source_dsn
 from tests.e2e.contract_tables import COLUMNS
+from tests.e2e.lake import NINE, agrees_with_the_oracle, analytics, changed, everything
 from tests.e2e.stack import Row, Stack, content, states
-from tests.oracle.__main__ import main as audit
-
-SILVER = [name for name in COLUMNS if name.startswith("silver.")]
-GOLD = ["gold.shipment_analytics", "gold.temperature_excursions"]
-NINE = {
-    "start",
-    "wait_for_iot_files",
-    "bronze_ingest_sql",
-    "bronze_ingest_iot",
-    "silver_transactional",
-    "silver_iot",
-    "gold_aggregate",
-    "data_quality_check",
-    "end",
-}
-
-
-def everything(stack: Stack) -> dict[str, list[str]]:
-    """Return the content of every Silver and Gold table, order aside."""
-    return {name: sorted(str(sorted(row.items())) for row in stack.rows(name)) for name in [*SILVER, *GOLD]}
-
-
-def changed(before: dict[Any, Any], after: dict[Any, Any]) -> set[Any]:
-    """Return the keys whose row is new, gone or different."""
-    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-
-
-def analytics(stack: Stack) -> list[Row]:
-    return stack.rows("gold.shipment_analytics")
 
 
 def without(rows: list[Row], *names: str) -> list[Row]:
@@ -61,11 +28,6 @@ def sql(stack: Stack, statement: str) -> None:
     dsn = source_dsn(settings.load({"LOGISTICS_HOME": str(stack.home)}))
     with psycopg.connect(dsn) as connection:
         connection.execute(statement.encode())
-
-
-def agrees_with_the_oracle(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    code = audit([str(stack.home / "lakehouse"), str(stack.home), "--every-batch-was-judged"])
-    assert code == 0, capsys.readouterr().out
 
 
 def test_demo_ends_with_gold_as_planted(stack: Stack) -> None:
@@ -156,55 +118,3 @@ def test_a_job_runs_without_airflow(stack: Stack) -> None:
     before = everything(stack)
     stack.must("job", "gold_aggregate")
     assert everything(stack) == before
-
-
-def test_up_recovers_after_everything_was_killed(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    before = everything(stack)
-    for process in processes(stack):
-        with_luck(process)
-    assert stack.call("status").returncode != 0
-    stack.must("up")
-    assert stack.call("status").returncode == 0
-    assert states(stack.run())["gold_aggregate"] == "success"
-    assert everything(stack) == before
-    agrees_with_the_oracle(stack, capsys)
-
-
-def test_down_leaves_no_process_and_no_port(stack: Stack) -> None:
-    ports = {c.laddr.port for p in processes(stack) for c in connections(p) if c.status == psutil.CONN_LISTEN}
-    assert len(ports) >= 4
-    stack.must("down")
-    assert processes(stack) == []
-    for port in ports:
-        with socket.socket() as probe, pytest.raises(OSError, match="refused"):
-            probe.connect(("127.0.0.1", port))
-
-
-def processes(stack: Stack) -> list[psutil.Process]:
-    """Return every live process that has to do with the home: by its arguments, its folder or its environment."""
-    mine = str(stack.home)
-    found = []
-    for process in psutil.process_iter():
-        try:
-            traces = [*process.cmdline(), process.cwd(), process.environ().get("LOGISTICS_HOME", "")]
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-        if process.pid != os.getpid() and any(mine in trace for trace in traces):
-            found.append(process)
-    return found
-
-
-def with_luck(process: psutil.Process) -> None:
-    """Kill a process that may have gone with its parent."""
-    if process.is_running():
-        try:
-            process.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            return
-
-
-def connections(process: psutil.Process) -> list[Any]:
-    try:
-        return list(process.net_connections(kind="tcp"))
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return []
