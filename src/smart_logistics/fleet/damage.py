@@ -31,7 +31,7 @@ def _line(reading: Reading, **instead: object) -> bytes:
 
 
 def damaged(samples: Sequence[Reading]) -> list[Damage]:
-    """Return one broken record of each kind; ``samples`` lend them their looks (at least as many as there are kinds)."""
+    """Return one broken record of each kind; ``samples`` lend them their looks (at least one each)."""
     make = iter(samples)
 
     def line(**instead: object) -> bytes:

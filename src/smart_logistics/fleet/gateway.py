@@ -123,7 +123,7 @@ def as_record(rng: random.Random, reading: Reading, *, plain: bool = False) -> R
 
 
 def again(rng: random.Random, record: Record) -> Record:
-    """Return a record of the same truck and instant, which must lose to ``record``: the same, warmer, or spelt otherwise."""
+    """Return a record of the same truck and instant that must lose to ``record``: alike, warmer, or spelt otherwise."""
     reading = record.reading
     if reading is None:
         raise ValueError("only a reading can be sent again")
@@ -160,11 +160,12 @@ def sent_again(
     rng: random.Random, earlier: Sequence[Sequence[Record]], later: list[list[Record]], count: int, *, lag: int
 ) -> None:
     """Append ``count`` repeats to ``later``: of records of ``earlier``, up to ``lag`` files after them."""
+    good = [[record for record in records if record.reading is not None] for records in earlier]
+    sources = [n for n, records in enumerate(good) if records]
     for _ in range(count):
-        source = rng.choice([n for n, records in enumerate(earlier) if records])
-        candidates = [record for record in earlier[source] if record.reading is not None]
+        source = rng.choice(sources)
         target = min(source + rng.randint(0, lag), len(later) - 1)
-        later[target].append(again(rng, rng.choice(candidates)))
+        later[target].append(again(rng, rng.choice(good[source])))
 
 
 def duplicates_in(files: Sequence[TelemetryFile]) -> int:

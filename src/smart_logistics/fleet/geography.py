@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from smart_logistics.contracts.rules import EARTH_RADIUS_KM
 
@@ -157,12 +158,12 @@ class Route:
     def legs_km(self) -> Sequence[float]:
         """Distances from city to city."""
         points = self.points
-        return [distance_km(a, b) for a, b in zip(points, points[1:], strict=False)]
+        return [distance_km(a, b) for a, b in pairwise(points)]
 
     def at(self, travelled_km: float) -> Point:
         """Return the place after ``travelled_km``; the first city before the start, the last beyond the end."""
         points, rest = self.points, max(0.0, travelled_km)
-        for (a, b), leg in zip(zip(points, points[1:], strict=False), self.legs_km, strict=True):
+        for (a, b), leg in zip(pairwise(points), self.legs_km, strict=True):
             if rest <= leg:
                 share = rest / leg
                 return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share

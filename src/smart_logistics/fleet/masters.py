@@ -67,7 +67,7 @@ def masters(block: Block) -> dict[str, list[Row]]:
         "drivers": [_driver(block, i) for i in range(1, DRIVERS + 1)],
         "warehouses": [_warehouse(block, i) for i in range(1, WAREHOUSES + 1)],
         "shipment_types": shipment_types() if block.index == 0 else [],
-        "vehicles": [_vehicle(block, i) for i in range(1, VEHICLES + 1)],
+        "vehicles": [vehicle(block, i) for i in range(1, VEHICLES + 1)],
     }
 
 
@@ -131,7 +131,8 @@ def _warehouse(block: Block, i: int) -> Row:
     }
 
 
-def _vehicle(block: Block, i: int) -> Row:
+def vehicle(block: Block, i: int) -> Row:
+    """Return the fleet's i-th truck."""
     rng = block.fleet_rng(f"vehicle/{i}")
     plate = license_plate(block, i)
     kind, capacity = rng.choice(

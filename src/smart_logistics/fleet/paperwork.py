@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from smart_logistics.fleet.masters import LIMITS, Row, warehouse_of
-from smart_logistics.fleet.plan import CUSTOMERS, ORDERS, SHIPMENTS, VEHICLES, Block
-from smart_logistics.fleet.trips import CLOSED_FATES, Fate, Leg, Schedule, Trip
+from smart_logistics.contracts.rules import Reason
 from smart_logistics.fleet.geography import WAREHOUSE_CITIES
+from smart_logistics.fleet.masters import LIMITS, Row, warehouse_of
+from smart_logistics.fleet.plan import ASSIGNMENTS, CUSTOMERS, ORDERS, SHIPMENTS, VEHICLES, Block
+from smart_logistics.fleet.trips import CLOSED_FATES, Fate, Leg, Schedule, Trip
 
 # The slips. Each order of these has no shipment, so that all shipments reach Gold.
 NEGATIVE_ORDER, ORPHAN_ORDER, NAMELESS_ORDER = ORDERS - 2, ORDERS - 1, ORDERS
@@ -19,7 +20,18 @@ LATE_CUSTOMER = CUSTOMERS + 1
 LATE_SHIPMENT = SHIPMENTS + 1
 """Shipment that an event and an assignment name before it is there; arrives with wave 2."""
 UNKNOWN_VEHICLE = VEHICLES + 48
-ASSIGNMENTS = 120
+_SLIPS = {
+    ("orders", Reason.NULL_CRITICAL_FIELD): 1,
+    ("orders", Reason.BUSINESS_RULE_VIOLATION): 1,
+    ("orders", Reason.INVALID_FOREIGN_KEY): 1,
+    ("shipment_status_events", Reason.NULL_CRITICAL_FIELD): 1,
+    ("shipment_status_events", Reason.BUSINESS_RULE_VIOLATION): 1,
+    ("shipment_status_events", Reason.INVALID_FOREIGN_KEY): 1,
+    ("truck_assignments", Reason.BUSINESS_RULE_VIOLATION): 1,
+    ("truck_assignments", Reason.INVALID_FOREIGN_KEY): 2,
+}
+# The nameless order is touched by wave 2, and still nameless.
+_SLIPS_OF_WAVE_2 = {("orders", Reason.NULL_CRITICAL_FIELD): 1}
 _UNDATED = 2
 _REPEATED = 4
 
@@ -53,7 +65,7 @@ def _created(block: Block, rng: random.Random, trip: Trip | None) -> datetime:
 
 
 def _order(block: Block, rng: random.Random, i: int, shipped: datetime | None) -> Row:
-    customer = block.number(rng.randint(1, CUSTOMERS))
+    customer: int | None = block.number(rng.randint(1, CUSTOMERS))
     amount = Decimal(rng.randrange(450_000, 95_000_000)) / 100
     dated = shipped or block.start + (block.end - block.start) * rng.random()
     if block.is_latest:
@@ -182,6 +194,12 @@ def _slips(block: Block, rng: random.Random, plan: Schedule) -> list[tuple[Leg, 
         (Leg(UNKNOWN_VEHICLE, begin, begin + timedelta(hours=1)), second, "COMPLETED"),
         (Leg(truck, begin, begin + timedelta(hours=1)), LATE_SHIPMENT, "COMPLETED"),
     ]
+
+
+def slips(block: Block, wave: int) -> dict[str, int]:
+    """Return how many rows of the block must be rejected because of ``wave``, by ``<table>.<REASON>``."""
+    found = {1: _SLIPS, 2: _SLIPS_OF_WAVE_2}.get(wave, {}) if block.is_latest else {}
+    return {f"{table}.{reason.name}": count for (table, reason), count in found.items()}
 
 
 def _second(instant: datetime) -> datetime:

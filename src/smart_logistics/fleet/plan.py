@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from smart_logistics.errors import ConfigurationError
 
 CUSTOMERS, ORDERS, SHIPMENTS, VEHICLES, DRIVERS, WAREHOUSES = 50, 150, 100, 50, 30, 20
+ASSIGNMENTS = 120
 PERIOD_DAYS = 14
 LEAST_DAYS, MOST_DAYS, MOST_SCALE = 3, 3660, 9999
 # Wave 1 ends this long before the anchor, and wave 2 fills it: what a wave tells may not lie in the future,
@@ -21,7 +22,7 @@ LAST_WAVE = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """A fleet: its seed, how many times the sample size, how many days of history, and the hour at which it was made."""
+    """A fleet: its seed, how many times the sample size, days of history, and the hour at which it was made."""
 
     seed: int
     scale: int

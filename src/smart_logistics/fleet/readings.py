@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from smart_logistics.fleet.geography import Point
 from smart_logistics.fleet.masters import LIMITS, license_plate
@@ -56,7 +57,7 @@ class PlantedExcursion:
 
 
 def trip_samples(block: Block, trip: Trip) -> tuple[list[Sample], list[PlantedExcursion]]:
-    """Return all readings of the trip to its end, also those yet to come, each truck's in order, and what is planted."""
+    """Return all readings of the trip, also those yet to come, each truck's in order, and what is planted."""
     rng = block.rng(f"readings/{trip.shipment}")
     samples = [sample for leg in trip.legs for sample in _leg_samples(block, rng, trip, leg)]
     if trip.scenario is not None:
@@ -162,7 +163,7 @@ def _plant(trip: Trip, counted: list[Sample], first: int, deviations: Sequence[f
             reading=replace(reading, temperature=warm, latitude=round(latitude, 5), longitude=round(longitude, 5)),
         )
     run = counted[first : first + len(deviations) + 1]
-    holds = [min((_time(b) - _time(a)) / timedelta(minutes=1), 60.0) for a, b in zip(run, run[1:], strict=False)]
+    holds = [min((_time(b) - _time(a)) / timedelta(minutes=1), 60.0) for a, b in pairwise(run)]
     peak = max(range(len(deviations)), key=lambda k: abs(deviations[k]))
     reading = run[peak].reading
     return PlantedExcursion(

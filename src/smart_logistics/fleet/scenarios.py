@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from smart_logistics.contracts.rules import AlertSeverity
+
 
 class Place(Enum):
     """Where on the trip an excursion lies."""
@@ -21,8 +23,8 @@ class Place(Enum):
 class Scenario:
     """One planted excursion: ``readings`` in a row, ``cadence`` minutes apart, at most ``deviation`` °C beyond a limit.
 
-    A negative deviation is below the lower limit. ``exact`` times have no jitter. ``silence`` is a hole of that many minutes
-    after the second reading: longer than a reading holds. ``again`` is the deviation of a second, shorter excursion.
+    A negative deviation is below the lower limit. ``exact`` times have no jitter. ``silence`` is a hole of that many
+    minutes after the second reading: longer than a reading holds. ``again`` is the deviation of a second, shorter one.
     """
 
     type_name: str
@@ -77,3 +79,21 @@ RUNNING = Scenario("Perishable", 10, 3, 1.1, Place.NOW)
 """Minor when wave 1 ends, Critical with wave 2."""
 RUNNING_LATER = 6.2
 """°C beyond the limit that the running excursion reaches in wave 2."""
+
+
+def severity(scenario: Scenario, wave: int) -> AlertSeverity:
+    """Return the alert that the scenario's shipment must show once ``wave`` has come."""
+    if scenario is LATE:
+        return AlertSeverity.NONE if wave == 1 else AlertSeverity.MAJOR
+    if scenario is RUNNING:
+        return AlertSeverity.MINOR if wave == 1 else AlertSeverity.CRITICAL
+    if scenario in MINOR:
+        return AlertSeverity.MINOR
+    return AlertSeverity.MAJOR if scenario in MAJOR else AlertSeverity.CRITICAL
+
+
+def excursions(scenario: Scenario, wave: int) -> int:
+    """Return how many excursions its shipment must show once ``wave`` has come."""
+    if scenario is LATE and wave == 1:
+        return 0
+    return 2 if scenario.again else 1

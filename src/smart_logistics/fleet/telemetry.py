@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ _LATE_SHARE = 0.03
 _STYLES = {2: Style.ARRAY, 4: Style.CRLF, 6: Style.BOM, 7: Style.BLANKS}
 # The gateway needs a moment after the last reading of a file.
 _LAG = timedelta(minutes=3)
+MINUTE = timedelta(minutes=1)
 
 
 def unregistered_plate(block: Block) -> str:
@@ -42,13 +42,18 @@ def wave_1_files(block: Block, plan: Schedule, samples: Sequence[Sample]) -> lis
         late = rng.random() < _LATE_SHARE
         bins[min(int((reading.event_ts - block.start) / span) + late, count - 1)].append(as_record(rng, reading))
     sent_again(rng, [list(records) for records in bins], bins, REPEATED, lag=2)
-    _scatter(rng, bins, damaged(_looks(rng, present)))
+    _scatter(
+        rng,
+        [records for n, records in enumerate(bins) if _STYLES.get(n) is not Style.ARRAY],
+        damaged(_looks(rng, present)),
+    )
     times = [_second(block.start + (n + 1) * span + _LAG) for n in range(count)]
     files = [
         TelemetryFile(at, _batch(block), tuple(records), _STYLES.get(n, Style.LINES), compressed=n % 5 == 3)
         for n, (at, records) in enumerate(zip(times, bins, strict=True))
+        if records  # while no truck moves, no file comes
     ]
-    return sorted([*files, *_odd_files(block, rng, files)], key=lambda file: file.name)
+    return sorted([*files, *_odd_files(block, rng, times, files[0])], key=lambda file: file.name)
 
 
 def wave_2_files(block: Block, samples: Sequence[Sample], earlier: Sequence[TelemetryFile]) -> list[TelemetryFile]:
@@ -87,46 +92,64 @@ def _yard(block: Block, plan: Schedule) -> Iterable[Reading]:
         yield Reading(plate, at + timedelta(minutes=10), 24.0, home.latitude + FAR_OFF, home.longitude)
 
 
+def spiked(plan: Schedule) -> int:
+    """Return how many readings of trucks without a trip are too fast for their only neighbour."""
+    return 2 if plan.idle else 0
+
+
 def _looks(rng: random.Random, readings: Sequence[Reading]) -> list[Reading]:
     return [rng.choice(readings) for _ in range(60)]
 
 
-def _scatter(rng: random.Random, bins: list[list[Record]], damage: Sequence[Damage]) -> None:
-    """Put broken records at random places; those that are not JSON stay out of the array."""
+def _scatter(rng: random.Random, bins: Sequence[list[Record]], damage: Sequence[Damage]) -> None:
+    """Put broken records at random places of files of lines, behind a good record.
+
+    A file that begins with ``[`` would be an array, and one without a readable record would fail as a whole.
+    """
+    filled = [records for records in bins if records]
     for broken in damage:
-        lines = [n for n in range(len(bins)) if _STYLES.get(n) is not Style.ARRAY or len(bins) < len(_STYLES)]
-        records = bins[rng.choice(lines)]
-        records.insert(rng.randint(0, len(records)), Record(broken.line, None, broken.reason))
+        records = rng.choice(filled)
+        records.insert(rng.randint(1, len(records)), Record(broken.line, None, broken.reason))
 
 
-def _odd_files(block: Block, rng: random.Random, files: Sequence[TelemetryFile]) -> list[TelemetryFile]:
-    """Return the files with which something is wrong as a whole."""
+def _odd_files(
+    block: Block, rng: random.Random, times: Sequence[datetime], original: TelemetryFile
+) -> list[TelemetryFile]:
+    """Return the files with which something is wrong as a whole; one of them is ``original`` once more."""
     pune, batch = CITIES["Pune"], f"{_batch(block)}x"
 
-    def reading(file: TelemetryFile, k: int) -> Record:
-        return as_record(
-            rng,
-            Reading(unregistered_plate(block), file.at + timedelta(minutes=k), 22.0, pune.latitude, pune.longitude),
-            plain=True,
-        )
+    def readings(begin: datetime, count: int) -> list[Record]:
+        plate = unregistered_plate(block)
+        return [
+            as_record(rng, Reading(plate, begin + k * MINUTE, 22.0, pune.latitude, pune.longitude), plain=True)
+            for k in range(1, count + 1)
+        ]
 
     def after(n: int) -> datetime:
-        return files[n].at + timedelta(minutes=1)
+        return times[n] + MINUTE
 
     def cut(records: list[Record]) -> tuple[Record, ...]:
         last = records[-1].line
         return (*records[:-1], Record(last[: len(last) // 2], None, Reason.MALFORMED_JSON))
 
     return [
-        # At the end of what they take as readings, so that these are not from the future when the file is made.
-        TelemetryFile(after(3), batch, cut([reading(files[1], k) for k in range(1, 4)]), Style.CUT_ARRAY),
-        TelemetryFile(after(4), batch, cut([reading(files[2], k) for k in range(1, 6)]), Style.CUT_GZIP, compressed=True),
-        TelemetryFile(after(5), batch, (), Style.RAW),
-        replace(files[0], at=after(6), batch=batch, status=Status.DUPLICATE),
-        TelemetryFile(
-            after(7), batch, (), Style.RAW, compressed=True, status=Status.FAILED, raw=b"<html>502 Bad Gateway</html>\n"
-        ),
-    ]  # fmt: skip
+        # Later than what they take as readings: a reading must not be newer than its file.
+        TelemetryFile(after(3), batch, cut(readings(times[1], 3)), Style.CUT_ARRAY),
+        TelemetryFile(after(4), batch, cut(readings(times[2], 5)), Style.CUT_GZIP, compressed=True),
+        TelemetryFile(after(5), batch, (), Style.RAW, raw=_nothing(block)),
+        replace(original, at=after(6), batch=batch, status=Status.DUPLICATE),
+        TelemetryFile(after(7), batch, (), Style.RAW, compressed=True, status=Status.FAILED, raw=_error_page(block)),
+    ]
+
+
+def _nothing(block: Block) -> bytes:
+    """Return a content without a record that no other block has: the same bytes twice would be a duplicate."""
+    marks = f"{block.index:b}".replace("0", " ").replace("1", "\t")
+    return f"{marks}\n".encode() if block.index else b""
+
+
+def _error_page(block: Block) -> bytes:
+    return f"<html>502 Bad Gateway {_batch(block)}, {block.era}</html>\n".encode()
 
 
 def _second(instant: datetime) -> datetime:
@@ -136,8 +159,3 @@ def _second(instant: datetime) -> datetime:
 def record_count(file: TelemetryFile) -> int:
     """Return how many records the pipeline must find in the file."""
     return len(file.records) if file.status is Status.LOADED else 0
-
-
-def parse_reading(line: bytes) -> dict[str, object]:
-    """Return a good record's fields, for tests."""
-    return dict(json.loads(line))
