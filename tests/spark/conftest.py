@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from smart_logistics.lake.store import Lake
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
     assert list(jars.glob("*delta-spark*.jar")), f"no jars in {jars}: run `make install` first"
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers' Python; else the first on PATH
     builder = SparkSession.builder.master("local[2]").appName("tests")
     for key, value in job_properties(jars, tmp_path_factory.mktemp("spark")).items():
         builder = builder.config(key, value)

@@ -1,0 +1,171 @@
+"""Telemetry files to Bronze, each byte of them exactly once.
+
+In an order that survives a crash at any moment:
+
+1. files are claimed by rename, hashed, parsed; what becomes of each is sealed in a file beside them,
+2. commits, each with the batch's stamp as its progress: the records, their dead letters, the log of files,
+3. the files go to archive/ or failed/.
+
+A batch that is found at the start is finished first, from where it was. Nothing that it committed is committed again,
+and what is still to be committed is as it was sealed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from smart_logistics.bronze import telemetry
+from smart_logistics.contracts.bronze import IOT_TELEMETRY, PROCESSED_FILES_LOG, REJECTED_RECORDS
+from smart_logistics.errors import SourceUnavailable
+from smart_logistics.jobs import catalog
+from smart_logistics.jobs.runner import Context, main
+from smart_logistics.lake import file_log, locks
+from smart_logistics.lake.store import Lake, instant, instant_literal
+from smart_logistics.sources.claim import Batch, SealedFile, claim, unfinished
+from smart_logistics.sources.landing import Folders, eligible, is_zipped
+from smart_logistics.sources.telemetry_frame import FileToParse, parsed
+from smart_logistics.sources.verdict import DUPLICATE, FAILED, LOADED, Outcome, shown, to_parse, verdicts
+
+_OUTPUTS = (IOT_TELEMETRY, REJECTED_RECORDS, PROCESSED_FILES_LOG)
+_MOST_NAMES = 20
+
+
+def run(ctx: Context) -> Mapping[str, object]:
+    """Finish what was claimed, then take what lies in the landing folder; return records, rejections and files."""
+    folders = Folders(Path(ctx.landing))
+    done: list[SealedFile] = []
+    with locks.hold(folders.lock), _folder_errors(folders):
+        for batch in unfinished(folders):
+            done += _finish(ctx.lake, _not_in_the_past(ctx.lake, batch))
+        names = eligible(folders.landing, ctx.setting("SETTLE_SECONDS"))
+        new = claim(folders, names, ctx.lake.new_stamp(), ctx.run_id) if names else None
+        if new is not None:
+            done += _finish(ctx.lake, new)
+    return _result(done)
+
+
+def _finish(lake: Lake, batch: Batch) -> list[SealedFile]:
+    """Take a claimed batch the whole way, from wherever it is."""
+    with ExitStack() as kept:
+        files, frame = batch.sealed(), None
+        if files is None:
+            files, frame = kept.enter_context(_judged(lake, batch))
+            batch.seal(files)
+        _commit(lake, batch, files, frame)
+    batch.put_away(files)
+    return files
+
+
+def _not_in_the_past(lake: Lake, batch: Batch) -> Batch:
+    """Give a batch of which nothing is committed a stamp that no consumer can have passed meanwhile."""
+    begun = any(lake.progress(table) == batch.stamp for table in _OUTPUTS)
+    return batch if begun else batch.restamped(lake.new_stamp())
+
+
+@contextmanager
+def _judged(lake: Lake, batch: Batch) -> Iterator[tuple[list[SealedFile], DataFrame]]:
+    """Hash and parse a batch; give what becomes of its files, and the rows of those that are LOADED."""
+    files = batch.claimed()
+    before = file_log.loaded_before(lake.root, {file.md5 for file in files})
+    wanted = [
+        FileToParse(n, str(batch.path(f.safe)), shown(f.name), is_zipped(f.name), f.size, f.md5)
+        for n, f in ((n, files[n]) for n in to_parse(files, before))
+    ]
+    with _parsed(lake, wanted) as (frame, outcomes):
+        sealed = verdicts(batch.folders, files, outcomes, before, instant(batch.stamp).date())
+        # Bytes that are sound both as they are and decompressed: they were loaded under the first of the two names.
+        twice = [n for n, outcome in outcomes.items() if outcome.found and sealed[n].status != LOADED]
+        yield sealed, frame.filter(~F.col("file_no").isin(twice)) if twice else frame
+
+
+@contextmanager
+def _parsed(lake: Lake, files: Sequence[FileToParse]) -> Iterator[tuple[DataFrame, dict[int, Outcome]]]:
+    """Parse files once; give the kept rows and the outcome of each file by its number."""
+    frame = parsed(lake.spark, files).persist()
+    try:
+        found = frame.filter(F.col("found").isNotNull()).select("file_no", *Outcome._fields).collect() if files else []
+        yield frame, {row["file_no"]: Outcome(row["found"], row["rejected"], row["error"]) for row in found}
+    finally:
+        frame.unpersist()
+
+
+def _commit(lake: Lake, batch: Batch, files: Sequence[SealedFile], frame: DataFrame | None) -> None:
+    """Commit what is not committed yet; ``frame`` is None where an earlier attempt parsed the files."""
+    counts = _counts(files)
+    records = counts["rows"] > 0 and lake.progress(IOT_TELEMETRY) < batch.stamp
+    letters = counts["rejected"] > 0 and lake.progress(REJECTED_RECORDS) < batch.stamp
+    with ExitStack() as kept:
+        if frame is None and (records or letters):
+            frame = kept.enter_context(_parsed_again(lake, batch, files))
+        moment = instant_literal(batch.stamp)
+        if frame is not None and records:
+            lake.append(IOT_TELEMETRY, telemetry.records(frame, moment, batch.run_id), batch.stamp)
+        if frame is not None and letters:
+            lake.append(REJECTED_RECORDS, telemetry.rejected(frame, moment, batch.run_id), batch.stamp)
+    if lake.progress(PROCESSED_FILES_LOG) < batch.stamp:
+        file_log.append(lake, [_log_row(batch, file) for file in files], batch.stamp)
+
+
+@contextmanager
+def _parsed_again(lake: Lake, batch: Batch, files: Sequence[SealedFile]) -> Iterator[DataFrame]:
+    wanted = {
+        n: FileToParse(n, str(batch.path(f.safe)), shown(f.name), is_zipped(f.name), f.size, f.md5)
+        for n, f in enumerate(files)
+        if f.status == LOADED
+    }
+    with _parsed(lake, list(wanted.values())) as (frame, outcomes):
+        sealed = {n: Outcome(files[n].found, files[n].rejected, None) for n in wanted}
+        if outcomes != sealed:
+            raise SourceUnavailable(
+                f"the files in {batch.folder} are no longer what was sealed", remedy="see which disk they lie on"
+            )
+        yield frame
+
+
+def _log_row(batch: Batch, file: SealedFile) -> dict[str, object]:
+    return {
+        "file_name": shown(file.name),
+        "file_path": shown(str(batch.folders.parent / file.target)),
+        "file_size_bytes": file.size,
+        "record_count": file.found,
+        "rejected_count": file.rejected,
+        "checksum_md5": file.md5,
+        "processed_at": instant(batch.stamp),
+        "run_id": batch.run_id,
+        "status": file.status,
+        "error": file.error,
+    }
+
+
+def _counts(files: Sequence[SealedFile]) -> dict[str, int]:
+    return {"rows": sum(f.found - f.rejected for f in files), "rejected": sum(f.rejected for f in files)}
+
+
+def _result(files: Sequence[SealedFile]) -> dict[str, object]:
+    statuses = Counter(file.status for file in files)
+    failed = [shown(file.name) for file in files if file.status == FAILED]
+    return {
+        **_counts(files),
+        "files": {status: statuses[status] for status in (LOADED, DUPLICATE, FAILED)},
+        "failed_files": failed[:_MOST_NAMES],
+    }
+
+
+@contextmanager
+def _folder_errors(folders: Folders) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceUnavailable(
+            f"cannot work beside {folders.landing}: {error}", remedy="see space and permissions there, then run again"
+        ) from error
+
+
+if __name__ == "__main__":
+    main(catalog.BRONZE_INGEST_IOT, run)
