@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from deltalake.exceptions import TableNotFoundError
 from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
 from smart_logistics.errors import LakeUnavailable
+from smart_logistics.lake import locks
 
 _PRIMITIVES = {"int": "integer", "bigint": "long"}
 _CONFIGURATION = {
@@ -120,12 +122,47 @@ def new_stamp(committed: Iterable[int]) -> int:
     return max(time.time_ns() // 1000, max(committed, default=0) + 1)
 
 
+@contextmanager
+def writing(lakehouse: str, table: Table) -> Iterator[None]:
+    """Keep other writers of ``table`` out where the storage does not, and let its newest commit reach the disk."""
+    if not is_local(lakehouse):
+        yield
+        return
+    with locks.hold(Path(lakehouse) / "_locks" / f"{table.full_name}.lock"):
+        yield
+        fsync_log(lakehouse, table)
+
+
+def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert a few rows from this process, or replace those of the same key; one commit, under the table's lock."""
+    ensure(lakehouse, table)
+    arrow = pa.Table.from_pylist(rows, schema=pa.schema(schema(table).to_arrow()))
+    with writing(lakehouse, table):
+        merger = DeltaTable(uri(lakehouse, table)).merge(
+            arrow, " AND ".join(f"t.{key} = s.{key}" for key in table.key), source_alias="s", target_alias="t"
+        )
+        merger.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
 def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app: str = "", stamp: int = 0) -> None:
     """Append a few rows from this process; with ``app`` the commit carries its progress. The caller holds the table's lock."""
     ensure(lakehouse, table)
     arrow = pa.Table.from_pylist(rows, schema=pa.schema(schema(table).to_arrow()))
     properties = CommitProperties(app_transactions=[Transaction(app, stamp)]) if app else None
     write_deltalake(uri(lakehouse, table), arrow, mode="append", commit_properties=properties)
+
+
+def advance(lakehouse: str, table: Table, *, app: str, stamp: int) -> None:
+    """Commit the progress of ``app`` and nothing else, without a JVM. The caller holds the table's lock."""
+    ensure(lakehouse, table)
+    found = DeltaTable(uri(lakehouse, table))
+    found.create_write_transaction(
+        [],
+        "append",
+        found.schema(),
+        partition_by=list(table.partitions),
+        commit_properties=CommitProperties(app_transactions=[Transaction(app, stamp)]),
+    )
 
 
 def fsync_log(lakehouse: str, table: Table) -> None:

@@ -1,0 +1,92 @@
+"""# Smart Logistics: every hour from the sources to Gold.
+
+**Purpose.** Takes what is new from the source database and the telemetry files, judges it, and answers for each
+shipment whether it stayed within its temperature limits. Owned by data platform; read by the cold-chain desk.
+
+**Is it safe to re-run?** Yes, any task and any number of times: each one continues from where it was, and what has been
+taken is never taken twice. To repeat after a failure, clear the failed task with its downstream tasks.
+
+**When is a failure normal?** *wait_for_iot_files* skipped, and *bronze_ingest_iot* with it, is a quiet hour: no file
+came, and the rest runs on. *data_quality_check* failing at once, without retries, means that a check of severity
+*error* failed: everything is recorded in `ops.dq_metrics`, the mail names the check, and a retry would say the same.
+Any other task has tried four times when it is red; the last lines of its log say what failed, why, and what to do.
+
+**Where to look.** `logistics query "SELECT * FROM ops.task_runs ORDER BY started_at DESC"` for times and errors of
+every try; `bronze.rejected_records` for what was not taken, with its reason.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, DeadlineAlert, DeadlineReference, SyncCallback, TriggerRule
+
+from smart_logistics import settings
+from smart_logistics.orchestration.alerts import on_deadline_missed, on_task_failure
+from smart_logistics.orchestration.failures import ByCause
+from smart_logistics.orchestration.run_end import on_run_end
+from smart_logistics.orchestration.sensor import LandingSensor
+from smart_logistics.orchestration.spark_job import SparkJobOperator
+from smart_logistics.orchestration.start import StartOperator
+
+GIVEN = settings.load()
+DEADLINE_MINUTES = GIVEN["RUN_DEADLINE_MINUTES"]
+
+DEFAULTS = {
+    "owner": "data-platform",
+    "retries": GIVEN["RETRIES"],
+    "retry_delay": timedelta(seconds=GIVEN["RETRY_DELAY_SECONDS"]),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(seconds=GIVEN["MAX_RETRY_DELAY_SECONDS"]),
+    "retry_policy": ByCause(),
+    "execution_timeout": timedelta(minutes=GIVEN["TASK_TIMEOUT_MINUTES"]),
+    "on_failure_callback": on_task_failure,
+}
+
+DEADLINE = DeadlineAlert(
+    name="run takes too long",
+    # The logical date would not do: a run triggered by hand has none.
+    reference=DeadlineReference.DAGRUN_QUEUED_AT,
+    interval=timedelta(minutes=DEADLINE_MINUTES),
+    callback=SyncCallback(on_deadline_missed, kwargs={"minutes": DEADLINE_MINUTES}),
+)
+
+
+def job(name: str, **policies: object) -> SparkJobOperator:
+    """Return the task that runs one job of the catalog."""
+    properties = str(GIVEN.home / "config" / "spark.properties")
+    return SparkJobOperator(task_id=name, job=name, properties_file=properties, **policies)
+
+
+with DAG(
+    dag_id="smart_logistics_pipeline",
+    doc_md=__doc__,
+    schedule="@hourly",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    deadline=DEADLINE,
+    on_success_callback=on_run_end,
+    on_failure_callback=on_run_end,
+    tags=["cold-chain", "lakehouse"],
+):
+    start = StartOperator(task_id="start")
+    wait_for_iot_files = LandingSensor(
+        task_id="wait_for_iot_files",
+        poke_interval=GIVEN["POKE_INTERVAL_SECONDS"],
+        timeout=GIVEN["SENSOR_TIMEOUT_SECONDS"],
+    )
+    bronze_ingest_sql = job("bronze_ingest_sql")
+    bronze_ingest_iot = job("bronze_ingest_iot")
+    silver_transactional = job("silver_transactional")
+    # After a quiet hour it runs all the same; after a failure it does not.
+    silver_iot = job("silver_iot", trigger_rule=TriggerRule.NONE_FAILED)
+    gold_aggregate = job("gold_aggregate")
+    data_quality_check = job("data_quality_check")
+    end = EmptyOperator(task_id="end")
+
+    start >> bronze_ingest_sql >> silver_transactional
+    start >> wait_for_iot_files >> bronze_ingest_iot >> silver_iot
+    [silver_transactional, silver_iot] >> gold_aggregate >> data_quality_check >> end

@@ -1,0 +1,58 @@
+"""How `logistics job` submits: settings in, the driver's output through, its exit code out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from smart_logistics import settings
+from smart_logistics.errors import ConfigurationError
+from smart_logistics.jobs import catalog, submit
+from smart_logistics.jobs.catalog import Job
+from smart_logistics.settings import Settings
+
+
+def arguments_of(job: Job, loaded: Settings, run_id: str) -> list[str]:
+    """Return the job's arguments, from the settings where the DAG has templates of Variables."""
+    return job.arguments(
+        run_id=run_id,
+        lakehouse=loaded.lakehouse,
+        landing=str(loaded.landing),
+        setting=lambda name: str(loaded[name]),
+    )
+
+
+def run_job(name: str, extra: list[str], run_id: str = "") -> int:
+    """Submit a job, let its output through, and return its exit code; ``extra`` arguments come last, so that they win.
+
+    Raises:
+        ConfigurationError: there is no such job, or no stack to run it on.
+    """
+    from smart_logistics.stack.connections import source_dsn, spark_master
+    from smart_logistics.stack.home import Home
+
+    job = catalog.JOBS.get(name)
+    if job is None:
+        raise ConfigurationError(f"there is no job {name}", remedy=f"one of: {', '.join(catalog.JOBS)}")
+    submit.check_installed()
+    loaded = settings.load()
+    home = Home.of(loaded)
+    run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
+    command = submit.command(
+        job,
+        master=spark_master(loaded),
+        properties_file=str(home.spark_properties),
+        name=f"logistics.{job.name}.{run_id}",
+        arguments=[*arguments_of(job, loaded, run_id), *extra],
+    )
+    dsn = source_dsn(loaded) if job.reads_source else None
+    sys.stdout.flush()
+    with subprocess.Popen(command, env=submit.environment(job, source_dsn=dsn)) as driver:
+        try:
+            return driver.wait()
+        except KeyboardInterrupt:
+            # The tether ends the driver, which may take a few seconds.
+            driver.terminate()
+            driver.wait()
+            raise

@@ -1,0 +1,77 @@
+"""How a job is submitted: the command and the environment. The DAG's operator and `logistics job` both use it.
+
+Standard library only. The command carries no secret: the source's DSN goes into the environment, and only for the jobs
+that read the source.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from smart_logistics.errors import EnvironmentFault
+from smart_logistics.jobs.catalog import Job
+from smart_logistics.settings import REPOSITORY
+
+SOURCE_DSN = "LOGISTICS_SOURCE_DSN"
+_SPARK_BIN = REPOSITORY / ".venv-spark" / "bin"
+SPARK_SUBMIT = str(_SPARK_BIN / "spark-submit")
+_TETHER = Path(__file__).with_name("tether.py")
+# What the submitter knows and a driver has no business with: Airflow's configuration (keys, database) and mail.
+_WITHHELD = ("AIRFLOW", "_AIRFLOW", "LOGISTICS_SMTP", SOURCE_DSN)
+
+
+def check_installed() -> None:
+    """Check that the jobs' own environment is there.
+
+    Raises:
+        EnvironmentFault: it is not.
+    """
+    if not Path(SPARK_SUBMIT).exists():
+        raise EnvironmentFault(f"there is no {SPARK_SUBMIT}", remedy="run `make install`")
+
+
+def tethered(binary: str) -> list[str]:
+    """Return the words before spark-submit's arguments: a launcher that lets no driver outlive its submitter."""
+    return [sys.executable, "-IS", str(_TETHER), str(os.getpid()), binary]
+
+
+def command(
+    job: Job,
+    *,
+    master: str,
+    properties_file: str,
+    name: str,
+    arguments: Sequence[str],
+    spark_submit: str = SPARK_SUBMIT,
+) -> list[str]:
+    """Return the command that submits ``job``, in the order in which Airflow's provider builds it."""
+    return [
+        *tethered(spark_submit),
+        "--master",
+        master,
+        "--properties-file",
+        properties_file,
+        "--name",
+        name,
+        job.script,
+        *arguments,
+    ]
+
+
+def environment(job: Job, *, source_dsn: str | None, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of the submitted process: ``base`` without what a driver has no business with.
+
+    ``source_dsn`` is handed on only to a job that reads the source. It is never an argument: those are visible to every
+    user of the machine.
+    """
+    given = os.environ if base is None else base
+    kept = {name: value for name, value in given.items() if not name.startswith(_WITHHELD)}
+    # Without it spark-submit does not find the pyspark that it belongs to.
+    kept.setdefault("PYSPARK_PYTHON", str(_SPARK_BIN / "python"))
+    kept.setdefault("PYSPARK_DRIVER_PYTHON", kept["PYSPARK_PYTHON"])
+    if job.reads_source and source_dsn:
+        kept[SOURCE_DSN] = source_dsn
+    return kept

@@ -1,0 +1,154 @@
+"""One task, one driver: a job through Airflow's own spark-submit operator, tied to the task's life and errors."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.common.compat.sdk import AirflowException
+from airflow.sdk.log import mask_secret
+
+from smart_logistics import settings
+from smart_logistics.jobs import catalog, submit, tether
+from smart_logistics.orchestration import connections
+from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# Joins the Spark UI to Airflow: which run, task and try a driver belongs to.
+APPLICATION_NAME = "{{ dag.dag_id }}.{{ task.task_id }}.{{ run_id }}.try{{ ti.try_number }}"
+
+
+def template_arguments(job: catalog.Job) -> list[str]:
+    """Return a job's arguments as templates of the run, the Variables and the landing connection."""
+    return job.arguments(
+        run_id="{{ run_id }}",
+        lakehouse=f"{{{{ var.value.{connections.LAKEHOUSE} }}}}",
+        landing=f"{{{{ conn.{connections.LANDING}.extra_dejson.path }}}}",
+        setting=lambda name: f"{{{{ var.value.{settings.BY_NAME[name].airflow_variable} }}}}",
+    )
+
+
+class DriverHook(SparkSubmitHook):
+    """The provider's hook, with a tethered driver whose environment, output and exit code are ours.
+
+    ``environment`` is set at execution only: it may hold the source's DSN and is neither templated nor rendered.
+    """
+
+    job: catalog.Job
+    environment: dict[str, str]
+
+    def __init__(self, job: catalog.Job, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.environment = {}
+        self.driver = DriverLog()
+
+    def _get_spark_binary_path(self) -> list[str]:
+        return submit.tethered(self._connection["spark_binary"])
+
+    def submit(self, application: str = "", **kwargs: Any) -> str | None:
+        """Submit and wait; raise one of our errors where the driver ends with another code than 0."""
+        kwargs |= {
+            "env": self.environment,
+            "stdin": subprocess.DEVNULL,
+            # A driver's bytes are data: whatever they are, the log is written.
+            "encoding": "utf-8",
+            "errors": "replace",
+        }
+        try:
+            driver_id: str | None = super().submit(application, **kwargs)
+        except AirflowException:
+            code = self._submit_sp.returncode if self._submit_sp else None
+            if not code:
+                raise
+            raise self.driver.failure(self.job.name, code) from None
+        return driver_id
+
+    def _process_spark_submit_log(self, itr: Iterator[str]) -> None:
+        super()._process_spark_submit_log(self._logged(itr))
+
+    def _logged(self, lines: Iterator[str]) -> Iterator[str]:
+        """Log each line at its own level; yield those that the provider looks for identifiers in (cluster modes)."""
+        is_cluster = self._connection["deploy_mode"] == "cluster"
+        for line in lines:
+            if is_cluster:
+                self.driver.read(line)
+                yield line
+            elif read := self.driver.read(line):
+                level, text = read
+                self.log.log(level, "%s", text)
+
+    def on_kill(self) -> None:
+        """End the driver: the tether asks it to close, waits, and kills what is left."""
+        process = self._submit_sp
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=tether.GRACE_SECONDS + 2)
+            except subprocess.TimeoutExpired:
+                self.log.warning("the driver of %s did not end in time and is killed", self.job.name)
+        super().on_kill()
+
+
+class SparkJobOperator(SparkSubmitOperator):
+    """Run one job of the catalog through the connection ``logistics_spark``; its counts are the task's XCom.
+
+    Args:
+        job: the job; its name is the task's id.
+        properties_file: Spark configuration, which holds secrets and is therefore a file and no argument.
+    """
+
+    def __init__(self, *, job: str, properties_file: str, **kwargs: Any) -> None:
+        self.job = catalog.JOBS[job]
+        super().__init__(
+            application=self.job.script,
+            application_args=template_arguments(self.job),
+            conn_id=connections.SPARK,
+            name=APPLICATION_NAME,
+            properties_file=properties_file,
+            spark_binary=submit.SPARK_SUBMIT,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
+        """Submit the job, wait for it and return its counts.
+
+        Raises:
+            LogisticsError: of the class that the job's exit code and error line name.
+        """
+        submit.check_installed()
+        # The provider would submit to yarn where the connection is missing.
+        connections.required(connections.SPARK)
+        hook = self._hook = self._get_hook()
+        hook.environment = submit.environment(self.job, source_dsn=self._source_dsn())
+        super().execute(context)
+        if hook.driver.result is None and hook._connection["deploy_mode"] != "cluster":
+            raise JobCrashed(f"{self.job.name} ended well but reported no counts", remedy="see the task's log")
+        counts = hook.driver.result or {}
+        self.log.info("%s: %s", self.job.name, counts)
+        return counts
+
+    def _source_dsn(self) -> str | None:
+        if not self.job.reads_source:
+            return None
+        dsn = connections.dsn(connections.required(connections.POSTGRES))
+        mask_secret(dsn)
+        return dsn
+
+    def _get_hook(self) -> DriverHook:
+        return DriverHook(
+            self.job,
+            conf=self.conf,
+            conn_id=self._conn_id,
+            name=self.name,
+            application_args=self.application_args,
+            spark_binary=self._spark_binary,
+            properties_file=self.properties_file,
+            deploy_mode=self._deploy_mode,
+        )
