@@ -13,7 +13,11 @@ COORDINATES = (
 )
 
 # C1 and the serial collector start fast and stay small; right for hourly batches, wrong for a backfill of days.
-_SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC -Djava.net.preferIPv4Stack=true"
+# C1 alone reserves 48 MB for code, which a job of ours fills in half a minute; the JVM then stops compiling for good.
+_SMALL_JVM = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC "
+    "-Duser.timezone=UTC -Djava.net.preferIPv4Stack=true"
+)
 
 
 def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict[str, str]:
@@ -51,6 +55,23 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict
         "spark.databricks.delta.snapshotPartitions": "2",
         # The kernel path needs jars that Spark does not bring; the classic one is complete.
         "spark.databricks.delta.v2.enableMode": "NONE",
+    }
+
+
+def cluster_properties(master: str, *, python: str, cores: int) -> dict[str, str]:
+    """Return what ties a job to a cluster.
+
+    Args:
+        master: URL of the master, which a submit may override.
+        python: Python of the driver and of every executor.
+        cores: what one application may take. A standalone worker gives all it has to the first application unless told
+            otherwise, and the second Bronze job would wait for the first.
+    """
+    return {
+        "spark.master": master,
+        "spark.cores.max": str(cores),
+        "spark.pyspark.python": python,
+        "spark.pyspark.driver.python": python,
     }
 
 

@@ -1,0 +1,193 @@
+"""Airflow: its configuration, the environment of its processes, and its daemons."""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import io
+import json
+import os
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from smart_logistics.errors import EnvironmentFault
+from smart_logistics.settings import PREFIX, REPOSITORY, SETTINGS, Kind, Settings
+from smart_logistics.stack import postgres
+from smart_logistics.stack.credentials import FERNET_KEY, secret, write_private
+from smart_logistics.stack.home import Home
+from smart_logistics.stack.java import Java
+from smart_logistics.stack.ports import LOOPBACK, Ports
+from smart_logistics.stack.program import Program, run
+from smart_logistics.stack.spark import spark_python
+
+AIRFLOW_VERSION = "3.3.2"
+USER = "admin"
+PASSWORD = "airflow-admin"  # noqa: S105 - the name of a secret, not one
+API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = (
+    "airflow-api",
+    "airflow-scheduler",
+    "airflow-dags",
+    "airflow-triggerer",
+)
+LOG_SERVER = "airflow-logs"
+
+
+def check_version() -> None:
+    """Raise EnvironmentFault unless the Airflow beside us is the one that everything was tried with."""
+    try:
+        found = metadata.version("apache-airflow")
+    except metadata.PackageNotFoundError:
+        raise EnvironmentFault("Airflow is not installed beside `logistics`", remedy="run `make install`") from None
+    if found != AIRFLOW_VERSION:
+        raise EnvironmentFault(f"Airflow is {found}, but {AIRFLOW_VERSION} is needed", remedy="run `make install`")
+
+
+def base_url(ports: Ports) -> str:
+    """Return the address of the pages and the API."""
+    return f"http://{LOOPBACK}:{ports['AIRFLOW_PORT']}"
+
+
+def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
+    database = postgres.dsn(home, ports, postgres.AIRFLOW_DATABASE).replace(
+        "postgresql://", "postgresql+psycopg2://", 1
+    )
+    return {
+        "core": {
+            "dags_folder": str(REPOSITORY / "dags"),
+            "plugins_folder": str(home.airflow / "plugins"),
+            "executor": "LocalExecutor",
+            "parallelism": "8",
+            "load_examples": "False",
+            # A DAG without start date makes its first run at the next full hour, so this starts nothing at `up`.
+            "dags_are_paused_at_creation": "False",
+            "default_timezone": "utc",
+            "hostname_callable": "smart_logistics.stack.loopback.hostname",
+            "execution_api_server_url": f"{base_url(ports)}/execution/",
+            "fernet_key": secret(home, FERNET_KEY),
+            "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_passwords_file": str(home.secrets / "airflow-passwords.json"),
+            "simple_auth_manager_all_admins": "False",
+        },
+        "database": {
+            "sql_alchemy_conn": database,
+            "load_default_connections": "False",
+            "sql_alchemy_pool_size": "5",
+        },
+        "api": {
+            "host": LOOPBACK,
+            "port": str(ports["AIRFLOW_PORT"]),
+            "base_url": base_url(ports),
+            "workers": "1",
+            "secret_key": secret(home, "airflow-api-secret"),
+            "expose_config": "False",
+            "instance_name": "Smart Logistics",
+        },
+        "api_auth": {"jwt_secret": secret(home, "airflow-jwt-secret")},
+        "logging": {
+            "base_log_folder": str(home.task_logs),
+            "dag_processor_child_process_log_directory": str(home.task_logs / "dag_processor"),
+            "colored_console_log": "False",
+            "worker_log_server_port": str(ports["AIRFLOW_LOG_PORT"]),
+            "trigger_log_server_port": str(ports["AIRFLOW_LOG_PORT"]),
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+        },
+        # Three missed heartbeats would kill a task because its API server restarted; twenty outlast a restart.
+        "workers": {"max_failed_heartbeats": "20"},
+        "scheduler": {"scheduler_heartbeat_sec": "5", "enable_health_check": "False"},
+        "triggerer": {"capacity": "100"},
+        # One machine, a handful of DAG files: one parser, looking often enough to see an edit within half a minute.
+        "dag_processor": {
+            "parsing_processes": "1",
+            "min_file_process_interval": "30",
+            "refresh_interval": "30",
+            "dag_file_processor_timeout": "120",
+        },
+    }
+
+
+def write_configuration(home: Home, ports: Ports) -> None:
+    """Write airflow.cfg and the file of the one user's password, both 0600."""
+    (home.airflow / "plugins").mkdir(exist_ok=True)
+    parser = configparser.RawConfigParser()
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    for section, options in _options(home, ports).items():
+        # Airflow interpolates its file: a per cent sign is written twice.
+        parser[section] = {name: value.replace("%", "%%") for name, value in options.items()}
+    text = io.StringIO()
+    parser.write(text)
+    write_private(home.airflow_cfg, text.getvalue())
+    write_private(home.secrets / "airflow-passwords.json", json.dumps({USER: secret(home, PASSWORD)}) + "\n")
+
+
+def environment(settings: Settings, home: Home, java: Java) -> dict[str, str]:
+    """Return what every Airflow process gets: places and settings, nothing secret."""
+    given = {
+        setting.variable: os.environ[setting.variable]
+        for setting in SETTINGS
+        if setting.name in settings.given and setting.kind is not Kind.SECRET and setting.variable in os.environ
+    }
+    given |= {
+        f"{PREFIX}HOME": str(home.root),
+        f"{PREFIX}LAKEHOUSE": settings.lakehouse,
+        f"{PREFIX}LANDING": str(home.landing),
+        "AIRFLOW_HOME": str(home.airflow),
+        "JAVA_HOME": str(java.home),
+        "PYSPARK_PYTHON": str(spark_python()),
+        "SPARK_LOCAL_IP": LOOPBACK,
+        # Lets a process keep its environment readable when it renames itself, so that `down` finds it.
+        "SPT_NOENV": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+    if settings["SPARK_MASTER"] is not None:
+        # A cluster elsewhere must be able to call back.
+        del given["SPARK_LOCAL_IP"]
+    return given
+
+
+def programs(home: Home, ports: Ports, environment: Mapping[str, str]) -> list[Program]:
+    """Return the daemons. The server of running tasks' logs is started by itself: Airflow's own would listen everywhere."""
+    python = sys.executable
+    # A changed file must restart who has read it.
+    mark = hashlib.sha256(home.airflow_cfg.read_bytes()).hexdigest()[:16]
+    surroundings = {**environment, "SMART_LOGISTICS_CONFIGURATION": mark}
+    api = (python, "-m", "airflow", "api-server", "--host", LOOPBACK, "--port", str(ports["AIRFLOW_PORT"]))
+    logs = (
+        *(python, "-m", "uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app", "--no-access-log"),
+        *("--host", LOOPBACK, "--port", str(ports["AIRFLOW_LOG_PORT"]), "--log-level", "warning"),
+    )
+    return [
+        Program(API_SERVER, api, surroundings, port=ports["AIRFLOW_PORT"], path="/"),
+        # Ends its tasks and their drivers first.
+        Program(SCHEDULER, (python, "-m", "airflow", "scheduler", "--skip-serve-logs"), surroundings, stop_seconds=40),
+        Program(DAG_PROCESSOR, (python, "-m", "airflow", "dag-processor"), surroundings),
+        Program(TRIGGERER, (python, "-m", "airflow", "triggerer", "--skip-serve-logs"), surroundings),
+        Program(LOG_SERVER, logs, surroundings, port=ports["AIRFLOW_LOG_PORT"]),
+    ]
+
+
+def migrate(home: Home, environment: Mapping[str, str]) -> None:
+    """Bring Airflow's database to this version."""
+    run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        what="preparing Airflow's database",
+        home=home,
+        environment=environment,
+        remedy="check the database server's log and free space",
+    )
+
+
+def provision(settings: Settings, home: Home, environment: Mapping[str, str], source_dsn: str) -> None:
+    """Write connections and variables into Airflow's database; secrets go by standard input, never by argument."""
+    handed = {"source_dsn": source_dsn, "smtp_password": settings["SMTP_PASSWORD"]}
+    run(
+        [sys.executable, "-m", "smart_logistics.orchestration.provision"],
+        what="writing Airflow's connections and variables",
+        home=home,
+        environment=environment,
+        remedy="correct the setting that it names",
+        text=json.dumps(handed),
+    )

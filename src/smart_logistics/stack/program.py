@@ -1,0 +1,97 @@
+"""What a supervised process is, and how a one-off command runs with the same safety."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smart_logistics.errors import EnvironmentFault
+from smart_logistics.stack.home import Home
+
+LAUNCH = Path(__file__).with_name("launch.py")
+# Carried by every process of a stack, so that none is missed when it is taken down.
+MARKER = "SMART_LOGISTICS_STACK"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process.
+
+    Attributes:
+        name: of the service and its log file.
+        command: the words of the command, without the launcher.
+        environment: what it gets beside the supervisor's own environment.
+        stop_signal: asks it to end; sent also when the supervisor is gone.
+        stop_seconds: how long it may take before it is killed.
+        port: where it listens, if it does.
+        path: of the page on that port, for people.
+        launch: further words for the launcher, such as the user to become.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: str = "TERM"
+    stop_seconds: int = 20
+    port: int | None = None
+    path: str | None = None
+    launch: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> list[str]:
+        """The whole command with its launcher."""
+        return [*launched(self.stop_signal, *self.launch), *self.command]
+
+    @property
+    def url(self) -> str | None:
+        """Address of its page."""
+        return None if self.port is None or self.path is None else f"http://127.0.0.1:{self.port}{self.path}"
+
+
+def launched(death: str, *options: str) -> list[str]:
+    """Return the words that start a program which gets the signal ``death`` when its parent is gone."""
+    return [sys.executable, "-IS", str(LAUNCH), "--death", death, *options, "--"]
+
+
+def run(
+    command: Sequence[str],
+    *,
+    what: str,
+    home: Home,
+    environment: Mapping[str, str],
+    remedy: str,
+    launch: Sequence[str] = (),
+    text: str | None = None,
+    timeout: float = 600,
+) -> str:
+    """Run a one-off command to its end, its output also in the log file ``setup``; return its output.
+
+    Raises:
+        EnvironmentFault: it failed or took too long; with its last line.
+    """
+    words = [*launched("KILL", *launch), *command]
+    log = home.log("setup")
+    try:
+        done = subprocess.run(
+            words,
+            env={**environment, MARKER: str(home.root)},
+            input=text or "",
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            cwd=home.root,
+        )
+    except subprocess.TimeoutExpired:
+        raise EnvironmentFault(f"{what} took more than {timeout:.0f} s", remedy=remedy) from None
+    output = done.stdout + done.stderr
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"--- {what}: exit code {done.returncode}\n{output}\n")
+    if done.returncode != 0:
+        last = next((line for line in reversed(output.splitlines()) if line.strip()), f"exit code {done.returncode}")
+        raise EnvironmentFault(f"{what} failed: {last.strip()[:300]}", remedy=f"{remedy}; all of it is in {log}")
+    return done.stdout

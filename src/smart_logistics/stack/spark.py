@@ -1,0 +1,134 @@
+"""Spark as a cluster on one machine: master, worker, and the properties that every job is submitted with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from smart_logistics.errors import EnvironmentFault
+from smart_logistics.lake import spark_conf
+from smart_logistics.settings import REPOSITORY, Settings
+from smart_logistics.stack.credentials import secret, write_private
+from smart_logistics.stack.home import Home
+from smart_logistics.stack.java import Java
+from smart_logistics.stack.ports import LOOPBACK, Ports
+from smart_logistics.stack.program import Program
+
+AUTHENTICATION = "spark-authenticate"
+LOG4J2_TEMPLATE = REPOSITORY / "config" / "log4j2.properties"
+SPARK_VERSION = "4.2.0"
+# The worker promises what its machine has twice over: two applications run side by side and share the processors.
+_APPLICATIONS = 2
+# Numbers for the worker's book-keeping only; an executor takes 1 GiB, see spark_conf.
+_WORKER_MEMORY = "4g"
+
+
+def spark_environment() -> Path:
+    """Return the jobs' Python environment.
+
+    Raises:
+        EnvironmentFault: it is not installed.
+    """
+    path = REPOSITORY / ".venv-spark"
+    if not (path / "bin" / "python").exists():
+        raise EnvironmentFault(f"the jobs' environment {path} is not installed", remedy="run `make install`")
+    return path
+
+
+def spark_python() -> Path:
+    """Return the Python of the jobs."""
+    return spark_environment() / "bin" / "python"
+
+
+def spark_home() -> Path:
+    """Return Spark's own folder in the jobs' environment.
+
+    Raises:
+        EnvironmentFault: Spark is not there, or another version.
+    """
+    found = sorted(spark_environment().glob("lib/python3*/site-packages/pyspark"))
+    if not found or not list(found[0].glob("jars/spark-core_*.jar")):
+        raise EnvironmentFault("the jobs' environment has no Spark", remedy="run `make install`")
+    core = next(found[0].glob("jars/spark-core_*.jar")).stem
+    if not core.endswith(f"-{SPARK_VERSION}"):
+        raise EnvironmentFault(
+            f"the jobs' environment has {core}, but {SPARK_VERSION} is needed", remedy="run `make install`"
+        )
+    return found[0]
+
+
+def master_url(settings: Settings, ports: Ports) -> str:
+    """Return the master that jobs are submitted to: the given one, else the local cluster."""
+    return settings["SPARK_MASTER"] or f"spark://{LOOPBACK}:{ports['SPARK_PORT']}"
+
+
+def is_local_cluster(settings: Settings) -> bool:
+    """Tell whether the stack runs its own cluster."""
+    return settings["SPARK_MASTER"] is None
+
+
+def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
+    """Write the properties of the jobs and of the daemons, and the log levels."""
+    home.log4j2.write_text(LOG4J2_TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
+    given = is_local_cluster(settings)
+    authentication = (
+        {"spark.authenticate": "true", "spark.authenticate.secret": secret(home, AUTHENTICATION)} if given else {}
+    )
+    # A URI: it needs no quoting, whatever the home's path is.
+    logging = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
+    jobs = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=logging)
+    jobs |= spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=_processors())
+    write_private(home.spark_properties, spark_conf.render(jobs | authentication))
+    if given:
+        daemons = authentication | {
+            "spark.worker.cleanup.enabled": "true",
+            "spark.worker.cleanup.interval": "1800",
+            "spark.worker.cleanup.appDataTtl": "86400",
+            "spark.deploy.retainedApplications": "50",
+            # The page asks for no password, so it must not be able to do anything.
+            "spark.ui.killEnabled": "false",
+        }
+        write_private(home.spark_daemon_properties, spark_conf.render(daemons))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[Program]:
+    """Return master and worker, or nothing where jobs go to somebody else's cluster."""
+    if not is_local_cluster(settings):
+        return []
+    environment = {
+        "SPARK_HOME": str(spark_home()),
+        "JAVA_HOME": str(java.home),
+        # Without it the pages would listen on every interface.
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_WORKER_DIR": str(home.spark_work),
+        "SPARK_LOCAL_DIRS": str(home.spark_scratch),
+        "PYSPARK_PYTHON": str(spark_python()),
+    }
+
+    def daemon(name: str, main: str, port: str, page: str, *arguments: str) -> Program:
+        command = (
+            *(java.binary, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"),
+            *(f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}", "-Djava.net.preferIPv4Stack=true"),
+            *("-cp", str(spark_home() / "jars" / "*"), main),
+            *("--host", LOOPBACK, "--port", str(ports[port]), "--webui-port", str(ports[page])),
+            *("--properties-file", str(home.spark_daemon_properties)),
+            *arguments,
+        )
+        return Program(name, command, environment, port=ports[page], path="/")
+
+    cores = str(_APPLICATIONS * _processors())
+    return [
+        daemon("spark-master", "org.apache.spark.deploy.master.Master", "SPARK_PORT", "SPARK_UI_PORT"),
+        daemon(
+            "spark-worker",
+            "org.apache.spark.deploy.worker.Worker",
+            "SPARK_WORKER_PORT",
+            "SPARK_WORKER_UI_PORT",
+            *("--cores", cores, "--memory", _WORKER_MEMORY, "--work-dir", str(home.spark_work)),
+            master_url(settings, ports),
+        ),
+    ]
