@@ -29,8 +29,11 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
     Raises:
         ConfigurationError: there is no such job, or no stack to run it on.
     """
-    from smart_logistics.stack.connections import source_dsn, spark_master
+    from smart_logistics.stack import ports
+    from smart_logistics.stack.connections import source_dsn
     from smart_logistics.stack.home import Home
+    from smart_logistics.stack.ports import Ports
+    from smart_logistics.stack.spark import master_url
 
     job = catalog.JOBS.get(name)
     if job is None:
@@ -38,10 +41,12 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
     submit.check_installed()
     loaded = settings.load()
     home = Home.of(loaded)
+    if not home.spark_properties.exists():
+        raise ConfigurationError(f"there is no stack in {home.root}", remedy="run `logistics up` first")
     run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
     command = submit.command(
         job,
-        master=spark_master(loaded),
+        master=master_url(loaded, Ports(ports.kept(home))),
         properties_file=str(home.spark_properties),
         name=f"logistics.{job.name}.{run_id}",
         arguments=[*arguments_of(job, loaded, run_id), *extra],

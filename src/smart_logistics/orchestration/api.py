@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from smart_logistics.errors import ConfigurationError, LogisticsError
+from smart_logistics.errors import LogisticsError
 
-CREDENTIALS_FILE = "airflow_api.json"
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
@@ -34,25 +32,6 @@ class Credentials:
     base_url: str
     user: str
     password: str = field(repr=False)
-
-    @classmethod
-    def read(cls, home: Path) -> Credentials:
-        """Read what `logistics up` wrote into the home's secrets.
-
-        Raises:
-            ConfigurationError: the stack of this home has never been started.
-        """
-        path = home / "secrets" / CREDENTIALS_FILE
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise ConfigurationError(
-                f"no stack has been started in {home}", remedy="run `logistics up` first"
-            ) from None
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigurationError(
-                f"{path} cannot be read: {type(error).__name__}", remedy="run `logistics up` again, as the same user"
-            ) from None
 
 
 class AirflowApi:

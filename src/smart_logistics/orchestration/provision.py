@@ -1,7 +1,7 @@
 """Connections and Variables as code: ``python -m smart_logistics.orchestration.provision``, which `logistics up` runs.
 
-Reads from its standard input one JSON object: ``source_dsn``, ``spark_master`` and, where there is a mail server with
-a login, ``smtp_password``; secrets never lie in an argument. Everything else comes from the settings. A Variable whose
+Reads from its standard input one JSON object: ``source_dsn`` and, where there is a mail server with a login,
+``smtp_password``; secrets never lie in an argument. Everything else comes from the settings. A Variable whose
 setting is given in the environment is set to it; any other is only created where it does not exist, so that edits in
 the UI survive.
 """
@@ -29,7 +29,7 @@ def connections(given: dict[str, str], loaded: Settings) -> dict[str, dict[str, 
     result = {
         POSTGRES: postgres(given["source_dsn"]),
         # The provider takes a host with a scheme, or without a port, as the whole master URL.
-        SPARK: {"conn_type": "spark", "host": given["spark_master"], "description": "where the jobs are submitted to"},
+        SPARK: {"conn_type": "spark", "host": spark_master(loaded), "description": "where the jobs are submitted to"},
         LANDING: {
             "conn_type": "fs",
             "extra": {"path": str(loaded.landing)},
@@ -39,6 +39,23 @@ def connections(given: dict[str, str], loaded: Settings) -> dict[str, dict[str, 
     if loaded["SMTP_HOST"]:
         result[SMTP] = smtp(loaded, given.get("smtp_password"))
     return result
+
+
+def spark_master(loaded: Settings) -> str:
+    """Return the given master, else that of the local cluster, on the port that the home keeps.
+
+    Raises:
+        ConfigurationError: there is neither.
+    """
+    if loaded["SPARK_MASTER"]:
+        return str(loaded["SPARK_MASTER"])
+    try:
+        port = json.loads((loaded.home / "run" / "ports.json").read_text(encoding="utf-8"))["SPARK_PORT"]
+    except (OSError, ValueError, KeyError):
+        raise ConfigurationError(
+            f"no Spark master is known in {loaded.home}", remedy="run `logistics up`, or set LOGISTICS_SPARK_MASTER"
+        ) from None
+    return f"spark://127.0.0.1:{port}"
 
 
 def postgres(dsn: str) -> dict[str, Any]:

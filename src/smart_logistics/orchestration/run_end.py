@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smart_logistics import settings
-from smart_logistics.errors import LogisticsError
+from airflow.configuration import conf
+
+from smart_logistics.errors import ConfigurationError, LogisticsError
 from smart_logistics.orchestration import connections
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.orchestration.run_record import record_ended
@@ -29,9 +32,27 @@ def heal(dag_id: str) -> None:
     good.
     """
     try:
-        with AirflowApi(Credentials.read(settings.load().home)) as api:
+        with AirflowApi(_credentials()) as api:
             count = record_ended(api, dag_id, connections.lakehouse())
     except LogisticsError as error:
         _log.error("the run log could not be written: %s", error)
     else:
         _log.info("run log: %d run(s) recorded", count)
+
+
+def _credentials() -> Credentials:
+    """Return the API's address and its first user, as this process's own configuration names them.
+
+    Raises:
+        ConfigurationError: users are kept elsewhere, or nobody may read their passwords.
+    """
+    user = conf.get("core", "simple_auth_manager_users").split(",")[0].split(":")[0]
+    try:
+        path = Path(conf.get_mandatory_value("core", "simple_auth_manager_passwords_file"))
+        password = json.loads(path.read_text(encoding="utf-8"))[user]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"the password of Airflow's user {user} cannot be read: {type(error).__name__}",
+            remedy="run `logistics up` again",
+        ) from None
+    return Credentials(conf.get_mandatory_value("api", "base_url"), user, password)

@@ -1,0 +1,143 @@
+"""The run log holds every run that has ended, once, and as it ended last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smart_logistics.contracts.ops import PIPELINE_RUNS, TASK_RUNS
+from smart_logistics.lake.tables import uri
+from smart_logistics.orchestration.run_record import ERROR_KEY, LOST, record_ended
+
+DAG = "smart_logistics_pipeline"
+
+
+def task(task_id: str, state: str, try_number: int = 1, start: str | None = "2026-11-24T10:00:01Z") -> dict[str, Any]:
+    return {
+        "task_id": task_id,
+        "state": state,
+        "try_number": try_number,
+        "start_date": start,
+        "end_date": start and "2026-11-24T10:00:03.500000Z",
+    }
+
+
+class Airflow:
+    """What Airflow's API says, for the calls that the run log makes."""
+
+    def __init__(self) -> None:
+        self.ended: list[dict[str, Any]] = []
+        self.tries_of: dict[str, list[dict[str, Any]]] = {}
+        self.counted: dict[str, dict[str, Any]] = {}
+        self.kept: dict[str, Any] = {}
+        self.reads = 0
+
+    def end(self, run_id: str, state: str, at: str) -> None:
+        self.ended.insert(
+            0,
+            {
+                "dag_id": DAG,
+                "dag_run_id": run_id,
+                "state": state,
+                "run_type": "manual",
+                "logical_date": None,
+                "start_date": "2026-11-24T10:00:00Z",
+                "end_date": at,
+            },
+        )
+
+    def runs(self, dag_id: str, *, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+        return [run for run in self.ended if run["state"] in states][:limit]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        self.reads += 1
+        return [tries[-1] for tries in self.tries_of.values()]
+
+    def tries(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
+        return self.tries_of[task_id]
+
+    def counts(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        return self.counted.get(task_id, {})
+
+    def state_store(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        return self.kept
+
+
+@pytest.fixture
+def airflow() -> Airflow:
+    api = Airflow()
+    api.tries_of = {
+        "start": [task("start", "success")],
+        "bronze_ingest_sql": [task("bronze_ingest_sql", "failed"), task("bronze_ingest_sql", "failed", 2)],
+        "end": [task("end", "upstream_failed", 0, None)],
+    }
+    api.counted = {
+        "bronze_ingest_iot": {"rows": 7, "rejected": 2},
+        "bronze_ingest_sql": {"rows": 5},
+        "silver_iot": {"rows": 4, "rejected": 1},
+        "gold_aggregate": {"rows": 3},
+        "data_quality_check": {"rows": 99},
+    }
+    api.kept = {f"{ERROR_KEY}1": "no route to the source"}
+    return api
+
+
+def rows(lakehouse: Path, table: Any) -> list[dict[str, Any]]:
+    from deltalake import DeltaTable
+
+    return DeltaTable(uri(str(lakehouse), table)).to_pyarrow_table().to_pylist()
+
+
+def record(airflow: Airflow, lakehouse: Path) -> int:
+    return record_ended(airflow, DAG, str(lakehouse))  # type: ignore[arg-type]
+
+
+def test_every_try_is_recorded_with_its_error(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.end("r1", "failed", "2026-11-24T10:05:00Z")
+    assert record(airflow, tmp_path) == 1
+    found = {(row["task_id"], row["try_number"]): row for row in rows(tmp_path, TASK_RUNS)}
+    assert found["bronze_ingest_sql", 1]["error"] == "no route to the source"
+    assert found["bronze_ingest_sql", 2]["error"] == LOST
+    assert found["start", 1]["error"] is None
+    assert found["start", 1]["duration_s"] == 2.5
+    assert found["end", 0]["state"] == "upstream_failed"
+
+
+def test_a_runs_rows_are_the_sums_of_its_tasks_counts(airflow: Airflow, tmp_path: Path) -> None:
+    for name in airflow.counted:
+        airflow.tries_of[name] = [task(name, "success")]
+    airflow.end("r1", "success", "2026-11-24T10:05:00Z")
+    record(airflow, tmp_path)
+    (row,) = rows(tmp_path, PIPELINE_RUNS)
+    assert [row[f"{layer}_rows"] for layer in ("bronze", "silver", "gold", "rejected")] == [12, 4, 3, 3]
+    assert row["duration_s"] == 300
+
+
+def test_what_is_recorded_is_not_read_again(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.end("r1", "success", "2026-11-24T10:05:00Z")
+    record(airflow, tmp_path)
+    assert record(airflow, tmp_path) == 0
+    assert airflow.reads == 1
+    assert len(rows(tmp_path, PIPELINE_RUNS)) == 1
+
+
+def test_runs_that_nobody_recorded_are_made_good(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.end("r1", "failed", "2026-11-24T10:05:00Z")
+    airflow.end("r2", "success", "2026-11-24T11:05:00Z")
+    airflow.end("r3", "running", "2026-11-24T12:05:00Z")
+    assert record(airflow, tmp_path) == 2
+    assert {row["run_id"] for row in rows(tmp_path, PIPELINE_RUNS)} == {"r1", "r2"}
+
+
+def test_a_run_that_was_cleared_and_ended_again_is_recorded_as_it_ended_last(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.end("r1", "failed", "2026-11-24T10:05:00Z")
+    record(airflow, tmp_path)
+    airflow.ended.clear()
+    airflow.end("r1", "success", "2026-11-24T10:25:00Z")
+    airflow.tries_of["bronze_ingest_sql"].append(task("bronze_ingest_sql", "success", 3))
+    assert record(airflow, tmp_path) == 1
+    (row,) = rows(tmp_path, PIPELINE_RUNS)
+    assert row["state"] == "success"
+    assert len(rows(tmp_path, TASK_RUNS)) == 5
