@@ -20,12 +20,25 @@ PROGRESS = (
 )
 
 
+# What Gold reads of a parent. Its other columns change all the time, and none of a parent's shipments with them.
+USED_BY_GOLD: dict[str, tuple[str, ...]] = {
+    "orders": ("customer_id",),
+    "vehicles": ("license_plate",),
+    "warehouses": ("city",),
+    "shipment_types": ("min_temperature", "max_temperature", "max_excursion_minutes"),
+}
+USED_CHANGED_AT = "_used_changed_at"
+
+
 def _typed(source: SourceTable) -> tuple[Column, ...]:
     critical = {source.key, *source.critical}
     return tuple(Column(c.name, c.type, c.meaning, nullable=c.name not in critical) for c in source.columns)
 
 
 def _latest(source: SourceTable, *extra: Column) -> Table:
+    if source.name in USED_BY_GOLD:
+        used = ", ".join(USED_BY_GOLD[source.name])
+        extra = (required(USED_CHANGED_AT, "timestamp", f"Batch stamp at which what Gold uses changed: {used}."), *extra)
     return Table(
         LAYER,
         source.name,

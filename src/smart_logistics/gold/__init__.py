@@ -1,1 +1,3 @@
-"""Gold: the answer for each shipment, as pure functions of frames."""
+"""Gold: pure functions of frames. ``assignments`` says which truck carried a shipment when, ``points`` which readings
+count and how long each holds, ``excursions`` and ``temperatures`` judge them, ``analytics`` is the row of a shipment,
+``affected`` and ``windows`` keep the work to what is new."""

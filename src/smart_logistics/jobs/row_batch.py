@@ -3,35 +3,32 @@
 1. Rejections are appended to the dead letter (their own progress keeps a second attempt from recording them again).
 2. Letters of which a newer version came are closed.
 3. The Silver table is merged; this commit carries the progress, so until here everything is done again after a crash.
-4. Orphans that found their parent become REPROCESSED; they are retried by every run, so a crash before this heals.
+4. Orphans that found their parent become REPROCESSED, and that the orphans were looked at is committed. Orphans are
+   looked at whenever a parent table moved since, so a crash before this heals in the next run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.bronze import REJECTED_RECORDS, SOURCE_DELETES
 from smart_logistics.contracts.model import Table
+from smart_logistics.contracts.silver import USED_BY_GOLD
 from smart_logistics.contracts.source import BY_NAME, SourceTable
-from smart_logistics.lake.changes import OPERATION, difference
 from smart_logistics.lake.store import Lake, instant, instant_literal
-from smart_logistics.lake.waiting import waiting
-from smart_logistics.silver import dead_letter
-from smart_logistics.silver.latest import VERDICT, judged, settled, with_former_shipments
+from smart_logistics.lake.waiting import Waiting
+from smart_logistics.silver import dead_letter, latest, shipment_history
+from smart_logistics.silver.latest import VERDICT
 
 PRODUCER = "bronze_ingest_sql"
 SILVER = {**silver.LATEST, silver.EVENTS.name: silver.EVENTS, silver.SHIPMENT_VERSIONS.name: silver.SHIPMENT_VERSIONS}
-
-
-def parent_keys(lake: Lake, parent: str, wanted: DataFrame) -> DataFrame:
-    """Return those of the ``wanted`` keys (one column) that the Silver table ``parent`` holds, deleted ones too."""
-    key = BY_NAME[parent].key
-    return lake.lookup(SILVER[parent], key, wanted).select(key)
 
 
 @dataclass
@@ -40,84 +37,126 @@ class RowBatch:
 
     lake: Lake
     source: SourceTable
-    target: Table
     stamp: int
     run_id: str
+    letters: Waiting
     rejected: int = 0
     changed: int = 0
-
-    def __post_init__(self) -> None:
-        self._letters = waiting(self.lake.root, self.source.name)
-        self._since = self.lake.progress(self.target)
-        self._has_new = self.lake.progress(bronze.EXTRACTED[self.source.name], PRODUCER) > self._since
-        self._app = f"{self.lake.job}.{self.source.name}"
-        self.judged: DataFrame | None = None
+    _kept: list[DataFrame] = field(default_factory=list)
+    _judged: DataFrame | None = None
+    _literals: Mapping[str, list[Any] | None] = field(default_factory=dict)
 
     @property
-    def is_idle(self) -> bool:
-        """Nothing new, nothing gone, no orphan that waits: not one Spark action is needed."""
-        return not (self._has_new or self._letters.orphans or self._gone_is_new)
+    def target(self) -> Table:
+        """The Silver table."""
+        return SILVER[self.source.name]
+
+    @cached_property
+    def since(self) -> int:
+        """How far earlier runs came."""
+        return self.lake.progress(self.target)
+
+    @cached_property
+    def has_new(self) -> bool:
+        """Bronze has versions that no run has judged."""
+        return self.lake.progress(bronze.EXTRACTED[self.source.name], PRODUCER) > self.since
 
     @property
-    def _gone_is_new(self) -> bool:
-        return self._letters.last_gone > self._since
+    def has_gone(self) -> bool:
+        """Keys were found gone that no run has looked at."""
+        return self.letters.last_gone > self.since
+
+    def retries_orphans(self) -> bool:
+        """Whether orphans wait and a parent table moved since they were last looked at."""
+        if not self.letters.orphans:
+            return False
+        looked_at = self.lake.progress(REJECTED_RECORDS, self._orphans_app)
+        return any(self.lake.progress(SILVER[key.parent]) > looked_at for key in self.source.foreign_keys)
+
+    @property
+    def _orphans_app(self) -> str:
+        return f"{self._app}.orphans"
+
+    @property
+    def _app(self) -> str:
+        return f"{self.lake.job}.{self.source.name}"
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        """Keep a frame that is read more than once until ``forget``."""
+        self._kept.append(frame.persist())
+        return self._kept[-1]
+
+    def forget(self) -> None:
+        """Free what was kept in memory."""
+        for frame in self._kept:
+            frame.unpersist()
+
+    @property
+    def judged(self) -> DataFrame:
+        """The judged versions; ``judge`` comes first."""
+        if self._judged is None:
+            raise RuntimeError(f"{self.source.name}: judge() comes first")
+        return self._judged
 
     # What is judged
 
     def _versions(self) -> DataFrame:
         table = bronze.EXTRACTED[self.source.name]
-        day = F.lit(instant(self._since).date())
-        rows = self.lake.since(table, self._since, column="_ingested_at").filter(F.col("_ingestion_date") >= day)
+        day = F.lit(instant(self.since).date())
+        rows = self.lake.since(table, self.since, column="_ingested_at").filter(F.col("_ingestion_date") >= day)
         content = [name for name in rows.columns if not name.startswith("_")] + ["_rescued_data"]
-        newer = F.col("_ingested_at") < F.max("_ingested_at").over(Window.partitionBy(self.source.key))
+        seen = F.max("_ingested_at").over(Window.partitionBy(self.source.key))
         return rows.select(
             *self.source.column_names,
             "_rescued_data",
             "_ingested_at",
             dead_letter.as_json(content).alias("_payload"),
-            (newer & F.col(self.source.key).isNotNull()).alias("_newer"),
+            seen.alias("_seen_at"),
             F.lit(None).cast("string").alias("_record_id"),
-            F.lit(None).cast("string").alias("_status"),
         )
 
     def _orphans(self) -> DataFrame:
-        letters = self.lake.read(REJECTED_RECORDS).filter(
-            (F.col("source_table") == self.source.name) & dead_letter.may_find_its_parent()
-        )
-        rows = dead_letter.from_payload(letters, self.source)
-        return rows.withColumns({"_payload": F.lit(None).cast("string"), "_newer": F.lit(False)})
+        letters = self.lake.read(REJECTED_RECORDS).filter(F.col("source_table") == self.source.name)
+        return dead_letter.orphans(letters, self.source)
 
-    def judge(self, parents: Mapping[str, DataFrame] | None = None) -> None:
-        """Judge what is new and the orphans that wait. ``parents`` gives keys by foreign key column where Silver has not all."""
+    def judge(self, parents: Mapping[str, DataFrame] | None = None, *, orphans: bool = False) -> None:
+        """Judge what is new, and with ``orphans`` those that wait.
+
+        ``parents`` gives keys by foreign key column where Silver has not all.
+        """
         versions = self._versions()
-        if self._letters.orphans:
+        if orphans:
             versions = versions.unionByName(self._orphans())
-        versions = versions.persist()
+        versions = self.keep(versions)
+        columns = [key.column for key in self.source.foreign_keys]
+        self._literals = self.lake.literals(versions, [self.source.key, *columns])
         known = {
-            key.column: (parents or {}).get(key.column)
-            or parent_keys(self.lake, key.parent, versions.select(key.column))
+            key.column: (parents or {}).get(key.column) or self._parent_keys(key.parent, versions.select(key.column))
             for key in self.source.foreign_keys
         }
-        self.judged = judged(versions, self.source, known).persist()
+        self._judged = self.keep(latest.judged(versions, self.source, known))
+
+    def _parent_keys(self, parent: str, wanted: DataFrame) -> DataFrame:
+        """Return those of the ``wanted`` keys (one column) that the Silver table ``parent`` holds, deleted ones too."""
+        key = BY_NAME[parent].key
+        return self.lake.lookup(SILVER[parent], key, wanted, known=self._literals[wanted.columns[0]]).select(key)
 
     # What is recorded
 
     def record(self) -> None:
         """Append the rejections, and close the letters of which a newer version came."""
-        judged_rows = self._judged
         recorded = self.lake.progress(REJECTED_RECORDS, self._app)
-        at = instant_literal(self.stamp)
-        fresh = judged_rows.filter(F.col("_record_id").isNull() & (F.col("_ingested_at") > instant_literal(recorded)))
+        fresh = self.judged.filter(F.col("_record_id").isNull() & (F.col("_ingested_at") > instant_literal(recorded)))
         self.rejected = fresh.filter(F.col(VERDICT).isNotNull()).count()
         if self.rejected:
-            letters = dead_letter.of_rows(fresh, self.source, self.run_id, at)
+            letters = dead_letter.of_rows(fresh, self.source, self.run_id, self._now)
             self.lake.append(REJECTED_RECORDS, letters, self.stamp, app=self._app)
-        if self._letters.open and self._has_new:
+        if self.letters.open and self.has_new:
             self._close_superseded()
 
     def _close_superseded(self) -> None:
         newest = (
-            self._judged.filter(F.col("_record_id").isNull() & F.col(self.source.key).isNotNull())
+            self.judged.filter(F.col("_record_id").isNull() & F.col(self.source.key).isNotNull())
             .groupBy(F.col(self.source.key).cast("string").alias("_key"))
             .agg(F.max("_ingested_at").alias("_newest"))
         )
@@ -134,68 +173,72 @@ class RowBatch:
             REJECTED_RECORDS, closed.select("record_id", "rejection_date", "reprocessing_status", "rejection_detail")
         )
 
+    def close_found(self) -> None:
+        """Mark the letters of orphans that are valid now, and say that the orphans were looked at."""
+        found = self.judged.filter(F.col("_record_id").isNotNull() & F.col(VERDICT).isNull())
+        letters = self.lake.read(REJECTED_RECORDS).filter(F.col("source_table") == self.source.name)
+        done = dead_letter.reprocessed(
+            letters.join(F.broadcast(found.select(F.col("_record_id").alias("record_id"))), "record_id", "left_semi")
+        )
+        self.lake.update(REJECTED_RECORDS, done.select("record_id", "rejection_date", "reprocessing_status"))
+        self.lake.advance(REJECTED_RECORDS, self.stamp, app=self._orphans_app)
+
     # What is settled
 
-    def gone(self) -> DataFrame:
-        """Return the keys found gone since the last run, in the key's own type (``source_key``, ``_gone_at``)."""
+    @property
+    def _now(self) -> Column:
+        return instant_literal(self.stamp)
+
+    def _gone(self, *, orphans: bool) -> DataFrame | None:
+        """Return the keys found gone since the last run, in the key's own type (``source_key``, ``_gone_at``).
+
+        With ``orphans`` those found gone earlier too: an orphan may come in after its row went.
+        """
+        if not self.letters.last_gone or not (self.has_gone or orphans):
+            return None
+        since = 0 if orphans else self.since
+        rows = self.lake.since(SOURCE_DELETES, since, column="_ingested_at")
         type_ = next(c.type for c in self.source.columns if c.name == self.source.key)
-        rows = self.lake.since(SOURCE_DELETES, self._since, column="_ingested_at")
         return rows.filter(F.col("source_table") == self.source.name).select(
             F.col("source_key").cast(type_), F.col("_ingested_at").alias("_gone_at")
         )
 
-    def touched(self) -> DataFrame:
-        """Return the keys that this batch may change."""
-        return self._judged.select(self.source.key).union(self.gone().select("source_key"))
+    def settle(self, *, orphans: bool) -> DataFrame:
+        """Return what Silver should hold for the touched keys (see ``latest.settled``)."""
+        gone, key = self._gone(orphans=orphans), self.source.key
+        if gone is None:
+            existing = self.lake.lookup(self.target, key, self.judged.select(key), known=self._literals[key])
+        else:
+            touched = self.judged.select(key).union(gone.select("source_key"))
+            existing = self.lake.lookup(self.target, key, touched)
+        if self.source.name == silver.SHIPMENT_VERSIONS.name:
+            existing = shipment_history.latest_rows(existing)
+        return latest.settled(existing, self.judged, gone, self.source)
 
-    def settle(self, existing: DataFrame) -> DataFrame:
-        """Return what Silver should hold for the touched keys; ``existing`` are their rows of now."""
-        return settled(existing, self._judged, self.gone(), self.source)
-
-    def commit(self) -> None:
+    def commit(self, *, orphans: bool = False) -> None:
         """Merge the settled rows into a table of latest versions."""
-        existing = self.lake.lookup(self.target, self.source.key, self.touched())
-        wanted = self.settle(existing)
-        if "_former_shipment_ids" in self._names:
-            wanted = with_former_shipments(wanted, existing)
-        compared = [name for name in self._names if name != "_changed_at"]
-        changes = difference(existing, wanted, self.target.key, compared).withColumn(
-            "_changed_at", instant_literal(self.stamp)
-        )
-        self.changed = self.lake.merge(self.target, changes.select(*self._names, OPERATION), self.stamp)
+        wanted = self.settle(orphans=orphans)
+        names = self.target.column_names
+        if self.source.name in USED_BY_GOLD:
+            wanted = latest.with_used_changed_at(wanted, USED_BY_GOLD[self.source.name], self._now)
+        if "_former_shipment_ids" in names:
+            wanted = latest.with_former_shipments(wanted)
+        compared = [name for name in names if name != "_changed_at"]
+        if "is_deleted" not in names:
+            compared = [name for name in compared if name in (*self.source.column_names, "_ingested_at")]
+        changes = latest.changes(wanted, compared).withColumn("_changed_at", self._now)
+        self.changed = self.lake.merge(self.target, changes, self.stamp)
 
-    def close_found(self, settled_rows: DataFrame) -> None:
-        """Mark the letters of orphans that are in Silver now; ``settled_rows`` are Silver's rows of the touched keys."""
-        if not self._letters.orphans:
-            return
-        held = settled_rows.select(
-            F.col(self.source.key).alias("_key"), F.col("_ingested_at").alias("_held_at")
-        ).distinct()
-        found = (
-            self._judged.filter(F.col("_record_id").isNotNull() & F.col(VERDICT).isNull())
-            .join(held, F.col(self.source.key) == F.col("_key"))
-            .filter(F.col("_ingested_at") >= F.col("_held_at"))
-            .select(F.col("_record_id").alias("record_id"))
-        )
-        letters = self.lake.read(REJECTED_RECORDS).filter(F.col("source_table") == self.source.name)
-        done = dead_letter.reprocessed(letters.join(F.broadcast(found), "record_id", "left_semi"))
-        self.lake.update(REJECTED_RECORDS, done.select("record_id", "rejection_date", "reprocessing_status"))
+    def run(self, parents: Mapping[str, DataFrame] | None = None, *, retry: bool = False) -> None:
+        """Take a table of latest versions the whole way; nothing new, gone or to retry costs not one Spark action.
 
-    def run(self, parents: Mapping[str, DataFrame] | None = None) -> None:
-        """Take a table of latest versions the whole way."""
-        if self.is_idle:
+        With ``retry`` orphans are looked at although no parent table has moved yet: its rows are in ``parents``.
+        """
+        orphans = self.retries_orphans() or (retry and self.letters.orphans > 0)
+        if not (self.has_new or self.has_gone or orphans):
             return
-        self.judge(parents)
+        self.judge(parents, orphans=orphans)
         self.record()
-        self.commit()
-        self.close_found(self.lake.lookup(self.target, self.source.key, self.touched()))
-
-    @property
-    def _judged(self) -> DataFrame:
-        if self.judged is None:
-            raise RuntimeError(f"{self.source.name}: judge() comes first")
-        return self.judged
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return self.target.column_names
+        self.commit(orphans=orphans)
+        if orphans:
+            self.close_found()

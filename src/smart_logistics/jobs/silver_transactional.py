@@ -9,24 +9,33 @@ from pyspark.sql import DataFrame
 from smart_logistics.contracts.silver import EVENTS, SHIPMENT_VERSIONS
 from smart_logistics.contracts.source import SHIPMENT_STATUS_EVENTS, SHIPMENTS, SOURCE_TABLES
 from smart_logistics.jobs import catalog
-from smart_logistics.jobs.row_batch import PRODUCER, SILVER, RowBatch, parent_keys
+from smart_logistics.jobs.row_batch import PRODUCER, RowBatch
 from smart_logistics.jobs.runner import Context, main
-from smart_logistics.lake.changes import OPERATION, difference
-from smart_logistics.lake.store import Lake, instant_literal
+from smart_logistics.lake.changes import difference
+from smart_logistics.lake.store import instant_literal
+from smart_logistics.lake.waiting import Waiting, waiting
 from smart_logistics.silver import shipment_history
+
+_KEY = SHIPMENTS.key
 
 
 def run(ctx: Context) -> Mapping[str, object]:
     """Judge and settle every source table; return rows changed and rejected."""
     stamp = ctx.lake.new_stamp()
+    letters = waiting(ctx.lake.root)
     batches = {
-        source.name: RowBatch(ctx.lake, source, SILVER[source.name], stamp, ctx.run_id) for source in SOURCE_TABLES
+        source.name: RowBatch(ctx.lake, source, stamp, ctx.run_id, letters.get(source.name, Waiting()))
+        for source in SOURCE_TABLES
     }
-    for source in SOURCE_TABLES:
-        if source is SHIPMENTS:
-            _run_shipments(batches[SHIPMENTS.name], batches[SHIPMENT_STATUS_EVENTS.name])
-        elif source is not SHIPMENT_STATUS_EVENTS:
-            batches[source.name].run()
+    try:
+        for source in SOURCE_TABLES:
+            if source is SHIPMENTS:
+                _run_shipments(batches[SHIPMENTS.name], batches[SHIPMENT_STATUS_EVENTS.name])
+            elif source is not SHIPMENT_STATUS_EVENTS:
+                batches[source.name].run()
+    finally:
+        for batch in batches.values():
+            batch.forget()
     changed = {name: batch.changed for name, batch in batches.items() if batch.changed}
     return {
         "rows": sum(changed.values()),
@@ -38,49 +47,49 @@ def run(ctx: Context) -> Mapping[str, object]:
 def _run_shipments(shipments: RowBatch, events: RowBatch) -> None:
     """Shipments' rows are judged first, their events next (a new shipment's too), and both make the history."""
     lake = shipments.lake
+    orphans = shipments.retries_orphans()
     rows: DataFrame | None = None
-    if not shipments.is_idle:
-        shipments.judge()
+    if shipments.has_new or shipments.has_gone or orphans:
+        shipments.judge(orphans=orphans)
         shipments.record()
-        existing = lake.lookup(SHIPMENT_VERSIONS, SHIPMENTS.key, shipments.touched())
-        rows = shipments.settle(shipment_history.latest_rows(existing)).persist()
-    if not events.is_idle:
-        events.run(_known_shipments(lake, rows))
-    seen = lake.progress(SHIPMENT_VERSIONS)
-    if rows is not None or lake.progress(EVENTS) > seen:
-        _rebuild(shipments, rows, seen)
-    if rows is not None:
-        shipments.close_found(rows)
+        rows = shipments.keep(shipments.settle(orphans=orphans))
+    _run_events(events, rows)
+    if rows is not None or lake.progress(EVENTS) > shipments.since:
+        _rebuild(shipments, rows)
+    if orphans:
+        shipments.close_found()
 
 
-def _known_shipments(lake: Lake, rows: DataFrame | None) -> Mapping[str, DataFrame]:
-    """Return the parents of events where this run has shipments that Silver does not hold yet."""
+def _run_events(events: RowBatch, rows: DataFrame | None) -> None:
+    """``rows`` are the shipments that this run settled and that Silver does not hold yet."""
     if rows is None:
-        return {}
-    held = lake.read(SHIPMENT_VERSIONS).select(SHIPMENTS.key).distinct()
-    return {SHIPMENTS.key: held.union(rows.select(SHIPMENTS.key))}
+        events.run()
+        return
+    held = events.lake.read(SHIPMENT_VERSIONS).select(_KEY)
+    events.run({_KEY: held.union(rows.select(_KEY))}, retry=True)
 
 
-def _rebuild(shipments: RowBatch, rows: DataFrame | None, seen: int) -> None:
+def _rebuild(shipments: RowBatch, rows: DataFrame | None) -> None:
     """Rebuild the versions of the touched shipments from their events and merge what differs."""
     lake = shipments.lake
-    with_events = lake.since(EVENTS, seen).select(SHIPMENTS.key)
-    touched = (with_events if rows is None else with_events.union(rows.select(SHIPMENTS.key))).distinct().persist()
-    existing = lake.lookup(SHIPMENT_VERSIONS, SHIPMENTS.key, touched).persist()
+    touched = lake.since(EVENTS, shipments.since).select(_KEY)
+    if rows is not None:
+        touched = touched.union(rows.select(_KEY))
+    touched = shipments.keep(touched.distinct())
+    known = lake.literals(touched, [_KEY])[_KEY]
+    existing = shipments.keep(lake.lookup(SHIPMENT_VERSIONS, _KEY, touched, known=known))
     current = shipment_history.latest_rows(existing)
     kept = current.select(*SHIPMENTS.column_names, "_ingested_at", "_deleted_at", "is_deleted")
     if rows is not None:
-        kept = kept.join(rows, SHIPMENTS.key, "left_anti").unionByName(rows)
+        kept = kept.join(rows, _KEY, "left_anti").unionByName(rows.drop("_held"))
     history = shipment_history.versions(
-        shipment_history.with_months(kept, current), lake.lookup(EVENTS, SHIPMENTS.key, touched)
+        shipment_history.with_months(kept, current), lake.lookup(EVENTS, _KEY, touched, known=known)
     )
     compared = [name for name in SHIPMENT_VERSIONS.column_names if name != "_changed_at"]
-    changes = difference(existing, history, SHIPMENT_VERSIONS.key, compared, delete=True).withColumn(
-        "_changed_at", instant_literal(shipments.stamp)
-    )
+    changes = difference(existing, history, SHIPMENT_VERSIONS.key, compared, delete=True)
     shipments.changed = lake.merge(
         SHIPMENT_VERSIONS,
-        changes.select(*SHIPMENT_VERSIONS.column_names, OPERATION),
+        changes.withColumn("_changed_at", instant_literal(shipments.stamp)),
         shipments.stamp,
         partitions=existing.select("created_month"),
     )

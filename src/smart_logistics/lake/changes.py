@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 OPERATION = "_operation"
+INSERT = "I"
+UPDATE = "U"
 DELETE = "D"
-UPSERT = "U"
 
 
 def difference(
     existing: DataFrame, wanted: DataFrame, key: Sequence[str], compared: Sequence[str], *, delete: bool = False
 ) -> DataFrame:
-    """Return the rows of ``wanted`` that are not in ``existing`` alike, marked ``U`` in ``_operation``.
+    """Return the rows in which ``existing`` must change to become ``wanted``: the columns of ``compared``, and ``_operation``.
 
-    Two rows of one ``key`` are alike where every column of ``compared`` is, null being equal to null. With ``delete``
-    the rows of ``existing`` whose key is not wanted come too, marked ``D``. Both frames hold ``compared`` and ``key``.
+    ``I`` marks a row whose ``key`` is not there, ``U`` one that is there with another value in a column of ``compared``
+    (null being equal to null), ``D`` with ``delete`` one that is there and not wanted. ``compared`` includes the key.
     """
-    left, right = wanted.alias("w"), existing.alias("e")
-    same_key = [F.col(f"w.{name}").eqNullSafe(F.col(f"e.{name}")) for name in key]
-    changed = left.join(right, [*same_key, *(_alike(name) for name in compared)], "left_anti").withColumn(
-        OPERATION, F.lit(UPSERT)
+    left = wanted.select(F.struct(*compared).alias("_w"))
+    right = existing.select(F.struct(*compared).alias("_e"))
+    same_key = [F.col(f"_w.{name}").eqNullSafe(F.col(f"_e.{name}")) for name in key]
+    is_new, is_gone = F.col("_e").isNull(), F.col("_w").isNull()
+    operation = (
+        F.when(is_gone, DELETE).when(is_new, INSERT).when(differs("_w", "_e", compared), UPDATE).otherwise(F.lit(None))
     )
-    if not delete:
-        return changed
-    gone = right.join(left, same_key, "left_anti").withColumn(OPERATION, F.lit(DELETE))
-    return changed.unionByName(gone, allowMissingColumns=True)
+    return (
+        left.join(right, same_key, "full" if delete else "left")
+        .withColumn(OPERATION, operation)
+        .filter(F.col(OPERATION).isNotNull())
+        .withColumn("_row", F.coalesce("_w", "_e"))
+        .select("_row.*", OPERATION)
+    )
 
 
-def _alike(name: str) -> Column:
-    return F.col(f"w.{name}").eqNullSafe(F.col(f"e.{name}"))
+def differs(left: str, right: str, columns: Sequence[str]) -> Column:
+    """Return whether two structs differ in any of ``columns``, null being equal to null."""
+    unlike = [~F.col(f"{left}.{name}").eqNullSafe(F.col(f"{right}.{name}")) for name in columns]
+    return reduce(or_, unlike)

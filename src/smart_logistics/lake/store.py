@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import locks, tables
-from smart_logistics.lake.changes import DELETE, OPERATION
+from smart_logistics.lake.changes import DELETE, INSERT, OPERATION
 
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
@@ -58,6 +58,15 @@ def _kept(frame: DataFrame) -> Iterator[DataFrame]:
 
 def _assignments(columns: Sequence[str]) -> str:
     return ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
+
+
+@dataclass(frozen=True)
+class _Concerned:
+    """How many rows change, how many of them are new, and literal predicates on the target for where they lie."""
+
+    rows: int
+    inserts: int
+    predicate: list[str]
 
 
 @dataclass
@@ -120,21 +129,44 @@ class Lake:
         """Return the rows whose ``column`` is later than ``stamp``; file statistics leave out the older files."""
         return self.read(table).filter(F.col(column) > instant_literal(stamp))
 
-    def lookup(self, table: Table, column: str, keys: DataFrame) -> DataFrame:
-        """Return the rows whose ``column`` is among ``keys`` (one column, any name), naming them literally to skip files."""
+    def literals(self, frame: DataFrame, columns: Sequence[str]) -> dict[str, list[Any] | None]:
+        """Return the distinct values of each column, all in one action; None for a column that has too many to name."""
+        row = frame.agg(
+            *(F.slice(F.collect_set(name), 1, _MOST_LITERAL_KEYS + 1).alias(name) for name in set(columns))
+        ).first()
+        found = {} if row is None else row.asDict()
+        return {name: values if len(values) <= _MOST_LITERAL_KEYS else None for name, values in found.items()}
+
+    def lookup(self, table: Table, column: str, keys: DataFrame, *, known: Sequence[Any] | None = None) -> DataFrame:
+        """Return the rows whose ``column`` is among ``keys`` (one column, any name), naming them literally to skip files.
+
+        ``known`` are the keys where they were collected before (see ``literals``).
+        """
         (key,) = keys.columns
-        keys = keys.filter(F.col(key).isNotNull()).distinct()
-        found = [row[0] for row in keys.limit(_MOST_LITERAL_KEYS + 1).collect()]
         frame = self.read(table)
-        if not found:
-            return frame.filter(F.lit(False))
-        if len(found) <= _MOST_LITERAL_KEYS:
-            return frame.filter(F.col(column).between(min(found), max(found)) & F.col(column).isin(found))
-        low, high = keys.agg(F.min(key), F.max(key)).first() or (None, None)
-        wanted = keys.withColumnRenamed(key, "_wanted")
-        return frame.filter(F.col(column).between(low, high)).join(
+        found = self.literals(keys, [key])[key] if known is None else known
+        if found is not None:
+            # Beside the list, the range: files are skipped by their least and greatest value.
+            near = F.col(column).between(min(found), max(found)) if found else F.lit(False)
+            return frame.filter(near & F.col(column).isin(list(found))) if found else frame.filter(near)
+        ends = keys.agg(F.min(key), F.max(key)).collect()[0]
+        wanted = keys.distinct().withColumnRenamed(key, "_wanted")
+        return frame.filter(F.col(column).between(ends[0], ends[1])).join(
             wanted, F.col(column) == F.col("_wanted"), "left_semi"
         )
+
+    # Properties
+
+    def table_property(self, table: Table, name: str) -> str | None:
+        """Return a property of the table, None where it or the table is not there."""
+        found = tables.open_table(self.root, table)
+        return None if found is None else found.metadata().configuration.get(name)
+
+    def set_table_property(self, table: Table, name: str, value: str) -> None:
+        """Set a property of the table, in a commit of its own."""
+        tables.ensure(self.root, table)
+        with self.writing(table):
+            self.spark.sql(f"ALTER TABLE {self.identifier(table)} SET TBLPROPERTIES ({quoted(name)} = {quoted(value)})")
 
     # Writing
 
@@ -169,59 +201,74 @@ class Lake:
 
         The commit carries this job's progress. Idempotent: the same changes again change nothing. What is concerned is
         named literally (partitions, or else the range of the key), without which a MERGE reads the whole history;
-        ``partitions`` holds further partitions in which the keys may lie until now.
+        ``partitions`` holds further partitions in which the keys may lie until now. Where every row is new they are
+        appended: nobody else writes a job's table while the job holds its lock.
         """
         tables.ensure(self.root, table)
         with _kept(changes) as kept:
-            count, predicate = self._concerned(table, kept, partitions)
-            if count:
-                columns = [c.name for c in table.columns if c.name in kept.columns]
+            found = self._concerned(table, kept, partitions)
+            columns = [c.name for c in table.columns if c.name in kept.columns]
+            if found.rows == found.inserts > 0:
+                self.append(table, kept.select(*columns), stamp, app=app)
+            elif found.rows:
                 names, values = ", ".join(f"`{n}`" for n in columns), ", ".join(f"s.`{n}`" for n in columns)
                 with self.writing(table), self._transaction(app or self.job, stamp):
                     self._merge(
                         table,
                         kept,
-                        predicate,
+                        found.predicate,
                         f"WHEN MATCHED AND s.{OPERATION} = '{DELETE}' THEN DELETE WHEN MATCHED THEN UPDATE SET "
                         f"{_assignments(columns)} WHEN NOT MATCHED AND s.{OPERATION} <> '{DELETE}' "
                         f"THEN INSERT ({names}) VALUES ({values})",
                     )
         if self.progress(table, app) < stamp:
             # Nothing differed, and Delta made no commit: say that we came this far.
-            self.append(table, self.read(table).limit(0), stamp, app=app)
-        return count
+            self.advance(table, stamp, app=app)
+        return found.rows
+
+    def advance(self, table: Table, stamp: int, *, app: str | None = None) -> None:
+        """Commit this job's progress in ``table`` and nothing else."""
+        with self.writing(table):
+            tables.advance(self.root, table, app=app or self.job, stamp=stamp)
 
     def update(self, table: Table, changes: DataFrame) -> int:
         """Set the columns of ``changes`` in the rows of their key (and partition); return how many rows that were."""
         with _kept(changes) as kept:
-            count, predicate = self._concerned(table, kept, None)
+            found = self._concerned(table, kept, None)
             columns = [c.name for c in table.columns if c.name in kept.columns]
-            if count:
+            if found.rows:
                 with self.writing(table):
-                    self._merge(table, kept, predicate, f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}")
-        return count
+                    self._merge(table, kept, found.predicate, f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}")
+        return found.rows
 
     def _merge(self, table: Table, source: DataFrame, predicate: list[str], clauses: str) -> None:
         source.createOrReplaceTempView(_VIEW)
         on = " AND ".join([f"t.`{key}` <=> s.`{key}`" for key in table.key] + predicate)
         self.spark.sql(f"MERGE INTO {self.identifier(table)} t USING {_VIEW} s ON {on} {clauses}")
 
-    def _concerned(self, table: Table, changes: DataFrame, partitions: DataFrame | None) -> tuple[int, list[str]]:
-        """Return the number of changes, and literal predicates on the target for what they concern."""
+    def _concerned(self, table: Table, changes: DataFrame, partitions: DataFrame | None) -> _Concerned:
         key = table.key[0]
+        inserts = F.count_if(F.col(OPERATION) == INSERT) if OPERATION in changes.columns else F.lit(0)
         sets = [F.collect_set(name).alias(name) for name in table.partitions]
         row = changes.agg(
-            F.count(F.lit(1)).alias("_n"), F.min(key).alias("_low"), F.max(key).alias("_high"), *sets
+            F.count(F.lit(1)).alias("_n"),
+            inserts.alias("_inserts"),
+            F.min(key).alias("_low"),
+            F.max(key).alias("_high"),
+            *sets,
         ).first()
         if row is None or not row["_n"]:
-            return 0, []
+            return _Concerned(0, 0, [])
         if not table.partitions:
-            return row["_n"], [f"t.`{key}` BETWEEN {sql_literal(row['_low'])} AND {sql_literal(row['_high'])}"]
+            between = f"t.`{key}` BETWEEN {sql_literal(row['_low'])} AND {sql_literal(row['_high'])}"
+            return _Concerned(row["_n"], row["_inserts"], [between])
         named = {name: set(row[name]) for name in table.partitions}
-        for other in partitions.select(*table.partitions).distinct().collect() if partitions is not None else ():
-            for name in table.partitions:
-                named[name].add(other[name])
-        return row["_n"], [f"t.`{n}` IN ({', '.join(map(sql_literal, sorted(named[n])))})" for n in table.partitions]
+        if partitions is not None and row["_inserts"] < row["_n"]:
+            for other in partitions.select(*table.partitions).distinct().collect():
+                for name in table.partitions:
+                    named[name].add(other[name])
+        predicate = [f"t.`{n}` IN ({', '.join(map(sql_literal, sorted(named[n])))})" for n in table.partitions]
+        return _Concerned(row["_n"], row["_inserts"], predicate)
 
     @contextmanager
     def _transaction(self, app: str, stamp: int) -> Iterator[None]:

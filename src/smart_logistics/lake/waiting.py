@@ -1,16 +1,18 @@
-"""What waits in the dead letter and among the delete facts for one table: counts, read without Spark.
+"""What waits in the dead letter and among the delete facts for each source table: counts, read without Spark.
 
 An idle table then costs no Spark action, which is most tables in most hours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.bronze import REJECTED_RECORDS, SOURCE_DELETES
-from smart_logistics.contracts.rules import OPEN, Reason
+from smart_logistics.contracts.rules import OPEN, Reason, Reprocessing
 from smart_logistics.lake.tables import open_table
 
 
@@ -18,33 +20,41 @@ from smart_logistics.lake.tables import open_table
 class Waiting:
     """Open letters, orphans that may yet find their parent, and the newest stamp at which a key was found gone."""
 
-    open: int
-    orphans: int
-    last_gone: int
+    open: int = 0
+    orphans: int = 0
+    last_gone: int = 0
 
 
-def waiting(lakehouse: str, source_table: str) -> Waiting:
-    """Count what waits for ``source_table``; the orphans include those that a newer, invalid version closed."""
-    of_table = pc.field("source_table") == source_table
-    letters = open_table(lakehouse, REJECTED_RECORDS)
-    is_open, orphans = 0, 0
-    if letters is not None:
-        dataset = letters.to_pyarrow_dataset()
-        is_open = dataset.count_rows(filter=of_table & pc.field("reprocessing_status").isin(OPEN))
-        orphans = dataset.count_rows(
-            filter=of_table
-            & (pc.field("rejection_reason") == Reason.INVALID_FOREIGN_KEY.name)
-            & (pc.field("reprocessing_status") != "REPROCESSED")
-        )
-    return Waiting(is_open, orphans, _last_gone(lakehouse, source_table))
+def waiting(lakehouse: str) -> Mapping[str, Waiting]:
+    """Count what waits, by source table; the orphans include those that a newer, invalid version closed."""
+    is_open, orphans = _letters(lakehouse)
+    gone = _last_gone(lakehouse)
+    return {
+        name: Waiting(is_open.get(name, 0), orphans.get(name, 0), gone.get(name, 0))
+        for name in is_open.keys() | orphans.keys() | gone.keys()
+    }
 
 
-def _last_gone(lakehouse: str, source_table: str) -> int:
-    facts = open_table(lakehouse, SOURCE_DELETES)
-    if facts is None:
-        return 0
-    rows = facts.to_pyarrow_dataset().to_table(
-        columns=["_ingested_at"], filter=pc.field("source_table") == source_table
-    )
-    newest = pc.max(rows["_ingested_at"]).cast("int64").as_py() if rows.num_rows else None
-    return newest or 0
+def _letters(lakehouse: str) -> tuple[dict[str, int], dict[str, int]]:
+    table = open_table(lakehouse, REJECTED_RECORDS)
+    if table is None:
+        return {}, {}
+    status, reason = pc.field("reprocessing_status"), pc.field("rejection_reason")
+    is_orphan = (reason == Reason.INVALID_FOREIGN_KEY.name) & (status != Reprocessing.REPROCESSED.value)
+    columns = {"source_table": pc.field("source_table"), "is_open": status.isin(OPEN), "is_orphan": is_orphan}
+    rows = table.to_pyarrow_dataset().to_table(columns=columns, filter=status.isin(OPEN) | is_orphan)
+    return _counts(rows.filter(rows["is_open"])), _counts(rows.filter(rows["is_orphan"]))
+
+
+def _counts(rows: pa.Table) -> dict[str, int]:
+    return {one["values"]: one["counts"] for one in rows["source_table"].value_counts().to_pylist()}
+
+
+def _last_gone(lakehouse: str) -> dict[str, int]:
+    table = open_table(lakehouse, SOURCE_DELETES)
+    if table is None:
+        return {}
+    rows = table.to_pyarrow_dataset().to_table(columns=["source_table", "_ingested_at"])
+    newest = rows.group_by("source_table").aggregate([("_ingested_at", "max")])
+    stamps = newest["_ingested_at_max"].cast(pa.int64()).to_pylist()
+    return dict(zip(newest["source_table"].to_pylist(), stamps, strict=True))

@@ -15,28 +15,42 @@ _TIMESTAMPS = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNull
 
 
 def as_json(columns: list[str]) -> Column:
-    """Return a row as JSON that ``from_payload`` reads back without loss."""
+    """Return a row as JSON that ``orphans`` reads back without loss."""
     return F.to_json(F.struct(*columns), _TIMESTAMPS)
 
 
-def from_payload(letters: DataFrame, source: SourceTable) -> DataFrame:
-    """Return the row versions that ``letters`` hold: the source's columns, ``_rescued_data``, ``_ingested_at``, ``_record_id``."""
+def orphans(letters: DataFrame, source: SourceTable) -> DataFrame:
+    """Return the row versions among ``letters`` (all of the source table) that may find their parent now.
+
+    Returns:
+        The source's columns, ``_rescued_data``, ``_ingested_at``, ``_payload`` (null), ``_seen_at`` (when a version of the
+        key was last rejected) and ``_record_id``.
+    """
     ddl = ", ".join(f"`{c.name}` {c.type}" for c in source.columns) + ", _rescued_data string"
-    return letters.withColumn("_row", F.from_json("raw_payload", ddl, _TIMESTAMPS)).select(
-        "_row.*", "_ingested_at", F.col("record_id").alias("_record_id"), F.col("reprocessing_status").alias("_status")
+    return (
+        letters.withColumn("_seen_at", F.max("_ingested_at").over(Window.partitionBy("source_key")))
+        .filter(may_find_its_parent())
+        .withColumn("_row", F.from_json("raw_payload", ddl, _TIMESTAMPS))
+        .select(
+            "_row.*",
+            "_ingested_at",
+            F.lit(None).cast("string").alias("_payload"),
+            "_seen_at",
+            F.col("record_id").alias("_record_id"),
+        )
     )
 
 
 def of_rows(versions: DataFrame, source: SourceTable, run_id: str, rejected_at: Column) -> DataFrame:
     """Return the dead letters of the judged ``versions`` that failed; those with a newer version are closed at once.
 
-    ``versions`` must hold every version of the batch, ``_payload`` (the row as JSON) and ``_newer`` (a newer one exists).
+    ``versions`` hold ``_payload`` (the row as JSON) and ``_seen_at`` (when the newest version of the key was extracted).
     """
     key = F.coalesce(F.col(source.key).cast("string"), F.lit(""))
     identity = [F.lit(source.name), key, F.col("_ingested_at").cast("string"), F.col("_payload")]
     # Rows without a key may be alike to the letter; each is one letter all the same.
     twin = F.row_number().over(Window.partitionBy("_payload", "_ingested_at").orderBy(F.lit(1)))
-    superseded = F.col("_newer")
+    superseded = F.col(source.key).isNotNull() & (F.col("_ingested_at") < F.col("_seen_at"))
     status = F.when(superseded, Reprocessing.DISCARDED.value).otherwise(Reprocessing.PENDING.value)
     detail = F.concat(F.col(f"{VERDICT}.detail"), F.when(superseded, SUPERSEDED).otherwise(""))
     return (

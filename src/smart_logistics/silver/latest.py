@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import and_
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from smart_logistics.contracts.silver import USED_CHANGED_AT
 from smart_logistics.contracts.source import SourceTable
+from smart_logistics.lake.changes import INSERT, OPERATION, UPDATE
 from smart_logistics.silver.verdict import first_failure, normalised_plate, row_checks
 
 VERDICT = "_verdict"
@@ -58,47 +62,62 @@ def newest_valid(versions: DataFrame, source: SourceTable) -> DataFrame:
     )
 
 
-def settled(existing: DataFrame, versions: DataFrame, gone: DataFrame, source: SourceTable) -> DataFrame:
+def settled(existing: DataFrame, versions: DataFrame, gone: DataFrame | None, source: SourceTable) -> DataFrame:
     """Return what Silver should hold for each key that a batch touches.
 
     Args:
-        existing: Silver rows of the touched keys (source's columns, ``_ingested_at``, ``_deleted_at``).
-        versions: judged versions of the batch.
-        gone: keys found gone (``source_key`` in the key's type, ``_gone_at``).
+        existing: Silver rows of the touched keys (source's columns, ``_ingested_at``, ``_deleted_at`` and others).
+        versions: judged versions of the batch; ``_seen_at`` is the latest extraction of the key, valid or not.
+        gone: keys found gone (``source_key`` in the key's type, ``_gone_at``); None where there are none.
         source: the declaration.
 
     Returns:
-        The source's columns, ``_ingested_at``, ``_deleted_at`` and ``is_deleted``: the existing row, or the newest valid
-        version where that was extracted later. A row is deleted where it was found gone after any version of it came.
+        The source's columns, ``_ingested_at``, ``_deleted_at``, ``is_deleted`` and ``_held`` (the existing row, null for a
+        new one): the existing row, or the newest valid version where that was extracted later. A row is deleted where it
+        was found gone after any version of it came.
     """
     key = source.key
     values = [*source.column_names, "_ingested_at"]
     fresh = newest_valid(versions, source).select(F.col(key).alias("_key"), F.struct(*values).alias("_fresh"))
-    held = existing.select(F.col(key).alias("_key"), F.struct(*values).alias("_held"), F.col("_deleted_at"))
-    seen = versions.groupBy(F.col(key).alias("_key")).agg(F.max("_ingested_at").alias("_seen_at"))
-    lost = gone.groupBy(F.col("source_key").alias("_key")).agg(F.max("_gone_at").alias("_gone_at"))
+    held = existing.select(F.col(key).alias("_key"), F.struct(*existing.columns).alias("_held"))
+    seen = versions.groupBy(F.col(key).alias("_key")).agg(F.max("_seen_at").alias("_seen_at"))
+    joined = held.join(fresh, "_key", "full").join(seen, "_key", "left")
+    # Events are never deleted.
+    last_gone: Column = F.col("_held._deleted_at") if "_deleted_at" in existing.columns else F.lit(None).cast("timestamp")
+    if gone is not None:
+        lost = gone.groupBy(F.col("source_key").alias("_key")).agg(F.max("_gone_at").alias("_gone_at"))
+        joined = joined.join(lost, "_key", "left")
+        last_gone = F.greatest("_gone_at", last_gone)
     keep_held = F.col("_fresh").isNull() | (F.col("_held._ingested_at") > F.col("_fresh._ingested_at"))
-    joined = held.join(fresh, "_key", "full").join(seen, "_key", "left").join(lost, "_key", "left")
-    row = F.when(F.col("_held").isNotNull() & keep_held, F.col("_held")).otherwise(F.col("_fresh"))
-    last_gone = F.greatest("_gone_at", "_deleted_at")
+    row = F.when(F.col("_held").isNotNull() & keep_held, F.struct(*(f"_held.{name}" for name in values))).otherwise(
+        F.col("_fresh")
+    )
     last_seen = F.greatest("_seen_at", F.col("_row._ingested_at"))
     return (
         joined.withColumn("_row", row)
-        .withColumn("_deleted_at", F.when(last_gone > last_seen, last_gone))
-        .select("_row.*", "_deleted_at", F.col("_deleted_at").isNotNull().alias("is_deleted"))
+        .withColumn("_gone", F.when(last_gone > last_seen, last_gone))
+        .select("_row.*", F.col("_gone").alias("_deleted_at"), F.col("_gone").isNotNull().alias("is_deleted"), "_held")
         .filter(F.col(key).isNotNull())
     )
 
 
-def with_former_shipments(wanted: DataFrame, existing: DataFrame) -> DataFrame:
-    """Add ``_former_shipment_ids`` to assignments: the other shipments that each of them named before."""
+def with_former_shipments(wanted: DataFrame) -> DataFrame:
+    """Add ``_former_shipment_ids`` to ``settled`` assignments: the other shipments that each of them named before."""
     none = F.array().cast("array<string>")
-    known = existing.select(
-        F.col("assignment_id").alias("_known"),
-        F.array_union(F.coalesce("_former_shipment_ids", none), F.array("shipment_id")).alias("_shipments"),
-    )
-    return (
-        wanted.join(known, F.col("assignment_id") == F.col("_known"), "left")
-        .withColumn("_former_shipment_ids", F.array_remove(F.coalesce("_shipments", none), F.col("shipment_id")))
-        .drop("_known", "_shipments")
-    )
+    before = F.array_append(F.coalesce("_held._former_shipment_ids", none), F.col("_held.shipment_id"))
+    named = F.when(F.col("_held").isNotNull(), F.array_distinct(before)).otherwise(none)
+    return wanted.withColumn("_former_shipment_ids", F.array_remove(named, F.col("shipment_id")))
+
+
+def with_used_changed_at(wanted: DataFrame, used: Sequence[str], now: Column) -> DataFrame:
+    """Add ``_used_changed_at`` to ``settled`` rows: when a column that Gold uses last changed."""
+    unlike = F.struct(*used)
+    changed = F.col("_held").isNull() | ~unlike.eqNullSafe(F.struct(*(f"_held.{name}" for name in used)))
+    return wanted.withColumn(USED_CHANGED_AT, F.when(changed, now).otherwise(F.col(f"_held.{USED_CHANGED_AT}")))
+
+
+def changes(wanted: DataFrame, compared: Sequence[str]) -> DataFrame:
+    """Return those of the ``settled`` rows that differ from what is held, marked as in ``lake.changes.difference``."""
+    same = [F.col(name).eqNullSafe(F.col(f"_held.{name}")) for name in compared]
+    operation = F.when(F.col("_held").isNull(), INSERT).when(~reduce(and_, same), UPDATE)
+    return wanted.withColumn(OPERATION, operation).filter(F.col(OPERATION).isNotNull()).select(*compared, OPERATION)

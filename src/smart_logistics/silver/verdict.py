@@ -61,14 +61,18 @@ def missing(column: Declared) -> Check:
 
 
 def not_a_number(source: SourceTable) -> list[Check]:
-    """A value that the type cannot hold, and NaN."""
+    """A value that the type cannot hold, NaN and the infinities."""
     rescued = Check(
         Reason.SCHEMA_VALIDATION_FAILED,
         F.col("_rescued_data").isNotNull(),
         F.concat(F.lit("not representable: "), F.substring("_rescued_data", 1, 500)),
     )
     nan = [
-        Check(Reason.SCHEMA_VALIDATION_FAILED, F.isnan(c.name), F.lit(f"{c.name} is NaN"))
+        Check(
+            Reason.SCHEMA_VALIDATION_FAILED,
+            F.isnan(c.name) | (F.abs(c.name) == float("inf")),
+            F.concat(F.lit(f"{c.name} is "), F.col(c.name).cast("string")),
+        )
         for c in source.columns
         if c.type == "double"
     ]

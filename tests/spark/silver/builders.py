@@ -53,7 +53,7 @@ def at(minutes: float) -> datetime:
 def row(table: str, **values: Any) -> dict[str, Any]:
     """Return a source row; ``None`` is a value like others."""
     filled = {"updated_at": T0} | _DEFAULTS[table] | values
-    return {name: filled.get(name) for name in BY_NAME[table].column_names}
+    return {name: filled.get(name) for name in (*BY_NAME[table].column_names, "_rescued_data")}
 
 
 def extract(lake: Lake, **rows: list[dict[str, Any]]) -> int:
@@ -61,7 +61,7 @@ def extract(lake: Lake, **rows: list[dict[str, Any]]) -> int:
     stamp = lake.new_stamp()
     for name, versions in rows.items():
         lineage = {"_ingested_at": instant(stamp), "_run_id": "r", "_ingestion_date": instant(stamp).date()}
-        filled = [{"_rescued_data": version.pop("_rescued_data", None)} | version | lineage for version in versions]
+        filled = [version | lineage for version in versions]
         tables.append_rows(lake.root, bronze.EXTRACTED[name], filled, app="bronze_ingest_sql", stamp=stamp)
     return stamp
 

@@ -1,0 +1,180 @@
+"""Silver to Gold: the shipments that something new concerns are judged whole again, and what differs is merged.
+
+Excursions are committed before analytics. Where a run ends between the two, the next one starts from the older progress
+and computes both again; the same Silver gives the same rows, so nothing is left half done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from smart_logistics.contracts import silver
+from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
+from smart_logistics.contracts.model import Table
+from smart_logistics.gold import affected, analytics, assignments, excursions, points, temperatures
+from smart_logistics.gold.windows import within
+from smart_logistics.jobs import catalog
+from smart_logistics.jobs.runner import Context, main
+from smart_logistics.lake.changes import OPERATION, difference
+from smart_logistics.lake.store import Lake, instant_literal
+
+PRODUCERS = ("silver_transactional", "silver_iot")
+HOLD_PROPERTY = "logistics.holdMinutes"
+# By what changed since then a parent concerns Gold: only these columns of it are read here.
+_PARENTS = (
+    (silver.ORDERS, "order_id"),
+    (silver.WAREHOUSES, "origin_warehouse_id"),
+    (silver.SHIPMENT_TYPES, "shipment_type"),
+)
+_ID = "shipment_id"
+
+
+def run(ctx: Context) -> Mapping[str, object]:
+    """Judge the affected shipments; return rows changed, shipments affected and excursions that they have."""
+    lake, hold = ctx.lake, ctx.setting("HOLD_MINUTES")
+    seen = min(lake.progress(SHIPMENT_ANALYTICS), lake.progress(TEMPERATURE_EXCURSIONS))
+    everything = lake.table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY) != str(hold)
+    if not everything and not any(_has_news(lake, table, seen) for table in silver.TABLES):
+        return {"rows": 0, "shipments": 0, "excursions": 0}
+    if everything:
+        # Rows of two holds must not stand beside each other unnoticed, wherever this ends.
+        lake.set_table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY, f"changing to {hold}")
+    stamp = lake.new_stamp()
+    batch = _Batch(lake, seen, hold, everything=everything)
+    try:
+        counts = batch.run(stamp)
+    finally:
+        batch.forget()
+    if everything:
+        lake.set_table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY, str(hold))
+    return counts
+
+
+def _has_news(lake: Lake, table: Table, seen: int) -> bool:
+    return any(lake.progress(table, app) > seen for app in table.apps)
+
+
+class _Batch:
+    """The affected shipments of one run, and what Gold should hold for them."""
+
+    def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool) -> None:
+        self.lake, self.seen, self.hold, self.everything = lake, seen, hold, everything
+        self._kept: list[DataFrame] = []
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        """Keep a frame that is read more than once until ``forget``."""
+        self._kept.append(frame.persist())
+        return self._kept[-1]
+
+    def forget(self) -> None:
+        """Free what ``keep`` kept."""
+        for frame in self._kept:
+            frame.unpersist()
+
+    def run(self, stamp: int) -> Mapping[str, object]:
+        """Compute and merge; return the counts."""
+        ids = self.keep(self.affected())
+        shipments = self.keep(self.lake.lookup(silver.SHIPMENT_VERSIONS, _ID, ids))
+        months, count = self._months(shipments)
+        if not count:
+            for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS):
+                self.lake.advance(table, stamp)
+            return {"rows": 0, "shipments": 0, "excursions": 0}
+        facts = self.keep(self.facts(shipments))
+        carried = self.keep(self.counting(self.lake.lookup(silver.TRUCK_ASSIGNMENTS, _ID, ids)))
+        readings = self.keep(
+            points.held(points.matched(self.readings(carried), carried), self._limits(facts), self.hold)
+        )
+        runs = self.keep(excursions.runs(readings))
+        rows = analytics.rows(
+            facts, assignments.trips(carried), temperatures.by_shipment(readings), excursions.by_shipment(runs)
+        )
+        judged_runs = runs.drop("held_us").join(facts.select(_ID, "year", "month"), _ID)
+        changed = self._merge(TEMPERATURE_EXCURSIONS, judged_runs, ids, months, stamp)
+        changed += self._merge(SHIPMENT_ANALYTICS, rows, ids, months, stamp)
+        return {"rows": changed, "shipments": count, "excursions": runs.count()}
+
+    # What is affected
+
+    def affected(self) -> DataFrame:
+        """Return the ids of the shipments that must be judged again."""
+        versions = self.lake.read(silver.SHIPMENT_VERSIONS)
+        if self.everything or not self.seen:
+            return versions.select(_ID).distinct()
+        found = [self.lake.since(silver.SHIPMENT_VERSIONS, self.seen).select(_ID)]
+        for table, column in _PARENTS:
+            if _has_news(self.lake, table, self.seen):
+                keys = self.lake.since(table, self.seen, column=silver.USED_CHANGED_AT).select(table.key[0])
+                found.append(affected.by_parents(versions, column, keys))
+        found.append(affected.by_assignments(self.lake.since(silver.TRUCK_ASSIGNMENTS, self.seen)))
+        if _has_news(self.lake, silver.VEHICLES, self.seen):
+            found.append(affected.by_assignments(self._of_changed_vehicles()))
+        if _has_news(self.lake, silver.IOT_TELEMETRY, self.seen):
+            everyone = self.counting(self.lake.read(silver.TRUCK_ASSIGNMENTS))
+            found.append(affected.by_readings(self.lake.since(silver.IOT_TELEMETRY, self.seen), everyone))
+        union = found[0]
+        for frame in found[1:]:
+            union = union.union(frame)
+        return union.distinct()
+
+    def _of_changed_vehicles(self) -> DataFrame:
+        changed = self.lake.since(silver.VEHICLES, self.seen, column=silver.USED_CHANGED_AT).select("vehicle_id")
+        return self.lake.read(silver.TRUCK_ASSIGNMENTS).join(F.broadcast(changed), "vehicle_id", "left_semi")
+
+    # What is read for it
+
+    def facts(self, shipments: DataFrame) -> DataFrame:
+        """Return the current versions with what their parents say."""
+        return analytics.facts(
+            shipments,
+            self.lake.lookup(silver.ORDERS, "order_id", shipments.select("order_id")),
+            self.lake.read(silver.WAREHOUSES),
+            self.lake.read(silver.SHIPMENT_TYPES),
+        )
+
+    def counting(self, rows: DataFrame) -> DataFrame:
+        """Return those of the assignments that count, with their plates."""
+        return assignments.counting(rows, self.lake.read(silver.VEHICLES))
+
+    def readings(self, carried: DataFrame) -> DataFrame:
+        """Return Silver's readings of the days in which the shipments were carried."""
+        days = carried.select(F.to_date("starts_at"), F.to_date("ends_at")).distinct().collect()
+        spans = [(row[0], row[1]) for row in days]
+        return self.lake.read(silver.IOT_TELEMETRY).filter(within("reading_date", spans))
+
+    @staticmethod
+    def _limits(facts: DataFrame) -> DataFrame:
+        return facts.select(_ID, "min_threshold", "max_threshold", "max_excursion_minutes")
+
+    @staticmethod
+    def _months(shipments: DataFrame) -> tuple[list[tuple[int, int]], int]:
+        """Return the months in which the shipments' rows lie or lay, and how many shipments there are."""
+        former = F.coalesce("_former_months", F.array().cast("array<string>"))
+        months = F.array_union(F.array("created_month"), former)
+        row = shipments.agg(
+            F.array_distinct(F.flatten(F.collect_set(months))).alias("months"), F.countDistinct(_ID).alias("count")
+        ).first()
+        if row is None:
+            return [], 0
+        return sorted((int(month[:-3]), int(month[-2:])) for month in row["months"]), row["count"]
+
+    # What is written
+
+    def _merge(self, table: Table, wanted: DataFrame, ids: DataFrame, months: list[tuple[int, int]], stamp: int) -> int:
+        there = F.lit(False)
+        for year, month in months:
+            there = there | ((F.col("year") == year) & (F.col("month") == month))
+        existing = self.keep(self.lake.read(table).filter(there).join(F.broadcast(ids), _ID, "left_semi"))
+        compared = [name for name in table.column_names if name != "updated_at"]
+        changes = difference(existing, wanted, table.key, compared, delete=True)
+        if "updated_at" in table.column_names:
+            changes = changes.withColumn("updated_at", instant_literal(stamp))
+        changes = changes.select(*table.column_names, OPERATION)
+        return self.lake.merge(table, changes, stamp, partitions=existing)
+
+
+if __name__ == "__main__":
+    main(catalog.GOLD_AGGREGATE, run, producers=PRODUCERS)
