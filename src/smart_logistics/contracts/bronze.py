@@ -51,6 +51,27 @@ SOURCE_DELETES = Table(
     apps=("bronze_ingest_sql",),
 )
 
+SOURCE_FENCES = Table(
+    LAYER,
+    "source_fences",
+    "one row for each source table: how far its extraction has come, written after what it describes",
+    (
+        required("source_table", "string", "Bare name of the source table."),
+        required("system_identifier", "string", "The server whose transaction numbers these are."),
+        required("timeline", "string", "Its timeline: another one after a restore or failover."),
+        required("lsn", "bigint", "Position in its write-ahead log."),
+        required("xmin", "bigint", "Oldest transaction that was running: the next extraction starts here."),
+        required("xmax", "bigint", "First transaction that had not begun."),
+        required("relation", "bigint", "OID of the table."),
+        required("columns", "string", "Fingerprint of its columns."),
+        required("bronze_id", "string", "Delta's id of the Bronze table that holds what was taken."),
+        required("bronze_stamp", "bigint", "Batch stamp up to which it does."),
+        Column("keys_compared_at", "timestamp", "Batch stamp of the last comparison of keys; null before the first."),
+        *LINEAGE,
+    ),
+    key=("source_table",),
+)
+
 IOT_TELEMETRY = Table(
     LAYER,
     "iot_telemetry",
@@ -120,4 +141,11 @@ REJECTED_RECORDS = Table(
     apps=("bronze_ingest_iot", "silver_iot", *(f"silver_transactional.{name}" for name in EXTRACTED)),
 )
 
-TABLES: tuple[Table, ...] = (*EXTRACTED.values(), SOURCE_DELETES, IOT_TELEMETRY, PROCESSED_FILES_LOG, REJECTED_RECORDS)
+TABLES: tuple[Table, ...] = (
+    *EXTRACTED.values(),
+    SOURCE_DELETES,
+    SOURCE_FENCES,
+    IOT_TELEMETRY,
+    PROCESSED_FILES_LOG,
+    REJECTED_RECORDS,
+)

@@ -49,6 +49,8 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict
         "spark.sql.files.openCostInBytes": "65536",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
+        # The default is nanoseconds in 96 bits, which other readers cannot hold before 1677 and after 2262.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
