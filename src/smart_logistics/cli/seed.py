@@ -44,7 +44,7 @@ def plant(configured: Settings, wanted: Wanted) -> Seeded:
     from smart_logistics.fleet import manifest, seeding
     from smart_logistics.stack.connections import source_dsn
 
-    dsn = source_dsn(configured)
+    dsn, kept = source_dsn(configured), configured.home / manifest.FILE_NAME
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"Sample fleet, wave {wanted.wave}", total=None)
         seeded = seeding.seed(
@@ -53,8 +53,10 @@ def plant(configured: Settings, wanted: Wanted) -> Seeded:
             wanted,
             now=datetime.now(UTC),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            # A home without a manifest is new: its landing folder has nothing of what the source holds.
+            deliver_again=not kept.exists(),
         )
-    manifest.write(configured.home / manifest.FILE_NAME, seeded.manifest)
+    manifest.write(kept, seeded.manifest)
     return seeded
 
 
@@ -65,9 +67,10 @@ def summary(seeded: Seeded, wave: int) -> str:
     if not seeded.rows and not seeded.files:
         return f"Nothing to do: the source holds the sample fleet of {fleet}, up to wave {told['wave']}."
     alerts = ", ".join(f"{count} {severity}" for severity, count in told["alerts"].items() if severity != "None")
+    what = f"wave {wave} written" if seeded.rows else "its files delivered, its rows were there"
     return "\n".join(
         [
-            f"Sample fleet of {fleet}: wave {wave} written.",
+            f"Sample fleet of {fleet}: {what}.",
             f"  {seeded.rows} rows and {seeded.files} files; in all {told['shipments']} shipments, "
             f"{told['silver_readings']} readings",
             f"  planted: {alerts} alerts, {sum(told['outliers'].values())} outliers, {told['duplicates']} duplicates, "

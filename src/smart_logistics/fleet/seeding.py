@@ -2,13 +2,13 @@
 
 The rows of a wave, the DDL and the ledger's entry are one transaction: a seed that fails leaves nothing in the source.
 The files wait under temporary names until it is committed. If they could not be delivered then, the ledger knows, and
-the same command once more delivers the rest. A wave that is there already is left alone, so that ``seed`` may be
+the next seed delivers the rest. A wave that is there already is left alone, so that ``seed`` may be
 repeated; another fleet in the same source is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from smart_logistics.fleet.ledger import Ledger
 from smart_logistics.fleet.manifest import Tally
 from smart_logistics.fleet.masters import Row
 from smart_logistics.fleet.plan import LAST_WAVE, PERIOD_DAYS, Plan, anchor_of
-from smart_logistics.fleet.waves import Change, Story
+from smart_logistics.fleet.waves import Change, Chapter, Story
 
 SEED, SCALE, DAYS = 42, 1, PERIOD_DAYS
 CONNECT_SECONDS = 10
@@ -54,8 +54,19 @@ class Seeded:
     manifest: dict[str, Any]
 
 
-def seed(dsn: str, landing: Path, wanted: Wanted, *, now: datetime, progress: Progress | None = None) -> Seeded:
+def seed(
+    dsn: str,
+    landing: Path,
+    wanted: Wanted,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+    deliver_again: bool = False,
+) -> Seeded:
     """Write a wave of the fleet, unless it is there; ``now`` sets the anchor of wave 1.
+
+    With ``deliver_again`` the files of earlier waves that are neither in the landing folder nor taken from it are
+    written too: the landing folder is new, the source is not.
 
     Raises:
         ConfigurationError: the options do not fit each other or what the source holds.
@@ -74,15 +85,10 @@ def seed(dsn: str, landing: Path, wanted: Wanted, *, now: datetime, progress: Pr
                 f"wave {wanted.wave} continues wave {wanted.wave - 1}, which this source does not have yet",
                 remedy=f"run `logistics seed --wave {wanted.wave - 1}` first, then the pipeline",
             )
-        is_new = wanted.wave > told
-        writer = _Writer(
-            connection, landing, plan, wanted.wave, is_new=is_new, files_due=_files_due(held, wanted, is_new)
-        )
+        missing = range(1, told + 1) if deliver_again else held.undelivered if held else ()
+        new = wanted.wave if wanted.wave > told else None
+        writer = _Writer(connection, landing, plan, new, tuple(missing))
         return writer.write(Tally(plan, max(told, wanted.wave)), progress or (lambda done, total: None))
-
-
-def _files_due(held: Ledger | None, wanted: Wanted, is_new: bool) -> bool:
-    return is_new or (held is not None and wanted.wave in held.undelivered)
 
 
 def _plan(held: Ledger | None, wanted: Wanted, anchor: datetime) -> Plan:
@@ -108,57 +114,57 @@ def _plan(held: Ledger | None, wanted: Wanted, anchor: datetime) -> Plan:
 
 @dataclass
 class _Writer:
-    """One wave on its way into the source and the landing folder."""
+    """A new wave on its way into the source, with its files and those that earlier waves still owe."""
 
     connection: Connection
     landing: Path
     plan: Plan
-    wave: int
-    is_new: bool
-    files_due: bool
+    new: int | None
+    owed: tuple[int, ...]
     rows: int = 0
 
     def write(self, tally: Tally, progress: Progress) -> Seeded:
         total = self.plan.periods * self.plan.scale
         with Delivery(self.landing) as delivery:
-            if self.is_new:
-                self._begin()
-            delivered = delivery.names_delivered() if self.files_due and not self.is_new else set()
+            self._begin()
+            known = delivery.names_delivered() if self.owed else set()
             for done, block in enumerate(self.plan.blocks(), start=1):
                 story = Story(block)
-                chapter = story.chapter(self.wave)
-                if self.is_new:
-                    self._add(chapter.rows, chapter.changes)
-                for file in chapter.files if self.files_due else ():
-                    if file.name not in delivered:
+                if self.new:
+                    self._add(story.chapter(self.new))
+                for file in (file for wave in self._waves() for file in story.chapter(wave).files):
+                    if file.name not in known:
                         delivery.add(file)
                 tally.add(story)
                 progress(done, total)
-            if self.is_new:
-                self._end()
+            self._end()
             files = delivery.publish()
-            if self.files_due:
-                ledger.record_delivery(self.connection, self.wave)
-                self.connection.commit()
+            for wave in self._waves():
+                ledger.record_delivery(self.connection, wave)
+            self.connection.commit()
         return Seeded(self.plan, self.rows, files, tally.manifest())
 
+    def _waves(self) -> tuple[int, ...]:
+        return (*self.owed, *((self.new,) if self.new else ()))
+
     def _begin(self) -> None:
-        if self.wave == 1:
+        if self.new == 1:
             schema.create(self.connection)
             ledger.create(self.connection)
 
     def _end(self) -> None:
-        if self.wave == 1:
+        if self.new == 1:
             schema.start_recording(self.connection)
-        ledger.record(self.connection, self.plan, self.wave)
+        if self.new:
+            ledger.record(self.connection, self.plan, self.new)
         self.connection.commit()
 
-    def _add(self, rows: dict[str, list[Row]], changes: Iterable[Change]) -> None:
+    def _add(self, chapter: Chapter) -> None:
         for table in SOURCE_TABLES:
-            if found := rows.get(table.name):
+            if found := chapter.rows.get(table.name):
                 _copy(self.connection, table.name, found)
                 self.rows += len(found)
-        for change in changes:
+        for change in chapter.changes:
             _update(self.connection, change)
             self.rows += 1
 

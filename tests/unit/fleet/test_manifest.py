@@ -32,7 +32,7 @@ def observed(seen: Expected) -> Observed:
 
 @pytest.mark.parametrize(
     ("seed", "scale", "days"),
-    [(42, 1, 14), (0, 1, 3), (7, 1, 4), (-1, 1, 9), (2026, 1, 13), (5, 2, 14), (11, 1, 30), (3, 2, 15)],
+    [(42, 1, 14), (0, 1, 3), (7, 1, 4), (-1, 1, 9), (2026, 1, 13), (5, 2, 3), (11, 1, 15)],
 )
 def test_the_manifest_is_what_the_oracle_finds_after_every_wave(seed: int, scale: int, days: int) -> None:
     plan = Plan(seed, scale, days, ANCHOR)

@@ -199,6 +199,14 @@ def test_files_that_were_not_delivered_come_with_the_next_call(source: str, tmp_
     assert plant(source, landing).files == 0
 
 
+def test_a_new_landing_folder_gets_the_files_of_all_waves(source: str, tmp_path: Path) -> None:
+    plant(source, tmp_path / "old")
+    plant(source, tmp_path / "old", Wanted(wave=2))
+    seeded = seed(source, tmp_path / "new", Wanted(), now=NOW, deliver_again=True)
+    assert seeded.rows == 0
+    assert contents(tmp_path / "new") == contents(tmp_path / "old")
+
+
 def test_a_landing_folder_that_cannot_be_made_leaves_the_source_empty(source: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(EnvironmentFault, match="cannot be written"):
