@@ -17,10 +17,10 @@ every try; `bronze.rejected_records` for what was not taken, with its reason.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, DeadlineAlert, DeadlineReference, SyncCallback, TriggerRule
+from airflow.sdk import DAG, CronTriggerTimetable, DeadlineAlert, DeadlineReference, SyncCallback, TriggerRule
 
 from smart_logistics import settings
 from smart_logistics.orchestration.alerts import on_deadline_missed, on_task_failure
@@ -62,8 +62,9 @@ def job(name: str, **policies: object) -> SparkJobOperator:
 with DAG(
     dag_id="smart_logistics_pipeline",
     doc_md=__doc__,
-    schedule="@hourly",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    # From the next full hour on. With a start date, or by the bare preset, the hour that has begun would be run at
+    # once: before there is anything in the sources, and in the way of the first run that a person asks for.
+    schedule=CronTriggerTimetable("@hourly", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,

@@ -60,7 +60,8 @@ def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
             "executor": "LocalExecutor",
             "parallelism": "8",
             "load_examples": "False",
-            # A DAG without start date makes its first run at the next full hour, so this starts nothing at `up`.
+            # Hourly means hourly, without a click. The DAG is declared so that its first run is at the next full hour:
+            # one at once would meet an empty source, and get in the way of the first run that a person asks for.
             "dags_are_paused_at_creation": "False",
             "default_timezone": "utc",
             "hostname_callable": "smart_logistics.stack.loopback.hostname",
@@ -95,8 +96,9 @@ def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
             "file_task_handler_new_folder_permissions": "0o700",
             "file_task_handler_new_file_permissions": "0o600",
         },
-        # Three missed heartbeats would kill a task because its API server restarted; twenty outlast a restart.
-        "workers": {"max_failed_heartbeats": "20"},
+        # Three missed heartbeats would kill a task because its API server restarted; twenty outlast a restart. And
+        # five seconds are too short for an answer where everything shares two processors.
+        "workers": {"max_failed_heartbeats": "20", "execution_api_timeout": "60"},
         "scheduler": {"scheduler_heartbeat_sec": "5", "enable_health_check": "False"},
         "triggerer": {"capacity": "100"},
         # One machine, a handful of DAG files: one parser, looking often enough to see an edit within half a minute.
@@ -149,7 +151,10 @@ def environment(settings: Settings, home: Home, java: Java) -> dict[str, str]:
 
 
 def programs(home: Home, ports: Ports, environment: Mapping[str, str]) -> list[Program]:
-    """Return the daemons. The server of running tasks' logs is started by itself: Airflow's own would listen everywhere."""
+    """Return the daemons.
+
+    The server of running tasks' logs is a program of its own: started by Airflow it would listen on every interface.
+    """
     python = sys.executable
     # A changed file must restart who has read it.
     mark = hashlib.sha256(home.airflow_cfg.read_bytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""How others reach what runs here. What `up` decided is read from the home, so any command agrees with the running stack."""
+"""How others reach what runs here, read from what `up` wrote into the home: every command agrees with the stack."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ FERNET_KEY = "airflow-fernet-key"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` whole or not at all, readable by this user only; nothing is touched if it is there already."""
+    """Write ``text`` to ``path`` whole or not at all, readable by this user only. The same text is left alone."""
     if path.is_file() and path.stat().st_mode & 0o777 == 0o600 and path.read_text(encoding="utf-8") == text:
         return
     # mkstemp makes the file 0600 from its first moment.
@@ -43,5 +43,5 @@ def secret(home: Home, name: str) -> str:
 def _generate(name: str) -> str:
     if name == FERNET_KEY:
         return base64.urlsafe_b64encode(os.urandom(32)).decode()
-    # Letters and digits only in front, so that no program takes it for an option.
-    return "s" + secrets.token_hex(24)
+    # Long enough for a key of HMAC-SHA512; letters and digits only, so that nothing has to be quoted anywhere.
+    return secrets.token_hex(40)

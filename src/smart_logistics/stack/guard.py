@@ -1,7 +1,8 @@
 """Between `up` and the supervisor while `up` runs: ``python -m smart_logistics.stack.guard CONFIGURATION HOME``.
 
-It starts the supervisor and reads its standard input, a pipe from `up`. A line means that `up` is done: the guard ends and the
-supervisor stays. The pipe's end without a line means that `up` failed or was killed, by whatever: the guard takes everything down.
+It starts the supervisor and reads its standard input, a pipe from `up`. A line means that `up` is done: the guard ends
+and the supervisor stays. The pipe's end without a line means that `up` failed or was killed, by whatever: the guard
+takes everything down.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ Probe = Callable[[float], str | None]
 # Proxies of the environment are for the world outside.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _SECONDS = 5
+_HEALTH = "/api/v2/monitor/health"
 
 
 def get_json(url: str) -> Any:
@@ -42,12 +43,12 @@ def get_json(url: str) -> Any:
 def probes(home: Home, ports: Ports) -> dict[str, Probe]:
     """Return for each service a function of the time its process started: None = healthy, else why not."""
     master = f"http://{LOOPBACK}:{ports['SPARK_UI_PORT']}/json/"
-    health = f"{airflow.base_url(ports)}/api/v2/monitor/health"
+    health = f"{airflow.base_url(ports)}{_HEALTH}"
     return {
         postgres.SERVICE: lambda _: _database(home, ports),
         "spark-master": lambda _: _spark_master(master),
         "spark-worker": lambda _: _spark_worker(master),
-        airflow.API_SERVER: lambda _: _airflow_database(health),
+        airflow.API_SERVER: lambda _: _airflow_database(airflow.base_url(ports)),
         airflow.SCHEDULER: lambda since: _heartbeat(health, "scheduler", since),
         airflow.DAG_PROCESSOR: lambda since: _heartbeat(health, "dag_processor", since),
         airflow.TRIGGERER: lambda since: _heartbeat(health, "triggerer", since),
@@ -78,8 +79,10 @@ def _spark_worker(url: str) -> str | None:
     return None if get_json(url).get("aliveworkers", 0) >= 1 else "not yet registered with the master"
 
 
-def _airflow_database(url: str) -> str | None:
-    status = get_json(url)["metadatabase"]["status"]
+def _airflow_database(base: str) -> str | None:
+    # The tasks' own API is loaded at its first request, which takes seconds: that request had better be this one.
+    get_json(f"{base}/execution/health")
+    status = get_json(f"{base}{_HEALTH}")["metadatabase"]["status"]
     return None if status == "healthy" else f"its database is {status}"
 
 

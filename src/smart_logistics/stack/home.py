@@ -11,7 +11,7 @@ from pathlib import Path
 from smart_logistics.errors import EnvironmentFault
 from smart_logistics.settings import Settings
 
-# sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the final zero; supervisord adds a suffix of its own while it binds.
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the final zero; supervisord binds a longer name first.
 _LONGEST_SOCKET = 80
 
 

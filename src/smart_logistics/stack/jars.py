@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -131,8 +132,6 @@ def _resolve(home: Home, java: Java) -> None:
 
 
 def _environment(java: Java, python: Path) -> dict[str, str]:
-    import os
-
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_", "LOGISTICS_"))
     }

@@ -1,4 +1,4 @@
-"""Start a program so that it dies with whoever started it, if asked as another user. Run as a script, before anything else.
+"""Start a program so that it dies with whoever started it, and as another user if asked. Run as a script.
 
 usage: launch.py --death SIGNAL [--user NAME [--pass-through]] [--clean NAME,NAME...] -- PROGRAM ARGS...
 
@@ -33,7 +33,7 @@ def _check(result: int, what: str) -> None:
 
 
 def become(name: str, *, pass_through: bool) -> None:
-    """Become the user ``name`` for good. With ``pass_through`` keep one right of root: to reach files below closed folders."""
+    """Become the user ``name`` for good; ``pass_through`` keeps root's right to reach files in closed folders."""
     user = pwd.getpwnam(name)
     libc = _libc()
     if pass_through:
@@ -51,7 +51,7 @@ def become(name: str, *, pass_through: bool) -> None:
 
 
 def die_with_parent(number: int) -> None:
-    """Ask the kernel to send signal ``number`` when the parent is gone. Linux only; elsewhere the sweep at `down` must do."""
+    """Ask the kernel for signal ``number`` when the parent is gone. Linux only; elsewhere the sweep has to do."""
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()

@@ -1,4 +1,4 @@
-"""What `up` decides before it starts anything: ports, Java, environment, programs. Nothing runs yet, so failing is free."""
+"""What `up` decides before it starts anything: ports, Java, environment, programs. Failing here costs nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smart_logistics.errors import EnvironmentFault
-from smart_logistics.settings import REPOSITORY, Settings
+from smart_logistics.settings import Settings
 from smart_logistics.stack import airflow, jars, java, ports, postgres, source, spark
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
@@ -106,4 +106,4 @@ def make(settings: Settings, home: Home, in_use: frozenset[str], say: Callable[[
 
 def supervisor_environment(plan: Plan) -> dict[str, str]:
     """Return the environment of the supervisor, which every program inherits."""
-    return {**base_environment(), MARKER: str(plan.home.root), "PYTHONUNBUFFERED": "1", "PWD": str(REPOSITORY)}
+    return {**base_environment(), MARKER: str(plan.home.root), "PYTHONUNBUFFERED": "1"}

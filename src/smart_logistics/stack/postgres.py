@@ -74,8 +74,8 @@ def binaries() -> Path:
 def identity(home: Home) -> Identity | None:
     """Return whom the server runs as if not as this user.
 
-    As root that is ``postgres`` where the machine has it, else ``nobody``; no user is made. If a folder above the home or the
-    programs is closed to that user, the server keeps root's right to pass through folders, and nothing else of root's.
+    As root that is ``postgres`` where the machine has it, else ``nobody``; no user is made. If a folder above the home
+    or the programs is closed to that user, the server keeps root's right to reach files, and nothing else of root's.
     """
     if os.getuid() != 0:
         return None

@@ -101,6 +101,8 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
         return []
     environment = {
         "SPARK_HOME": str(spark_home()),
+        # Spark's own start script says it; without it the worker cannot put an executor's command together.
+        "SPARK_SCALA_VERSION": "2.13",
         "JAVA_HOME": str(java.home),
         # Without it the pages would listen on every interface.
         "SPARK_LOCAL_IP": LOOPBACK,

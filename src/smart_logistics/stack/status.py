@@ -16,7 +16,7 @@ from smart_logistics.stack.supervise import Supervisor
 
 @dataclass(frozen=True)
 class Service:
-    """One service as it is now. ``state``: healthy, unhealthy (runs, but does not answer), starting, failed or stopped."""
+    """One service as it is now. ``state``: healthy, unhealthy (no answer), starting, stopping, failed, stopped."""
 
     name: str
     state: str

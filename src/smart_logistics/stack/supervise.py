@@ -1,4 +1,4 @@
-"""The supervisor: supervisord from a generated configuration, controlled through a socket that only this user can open."""
+"""The supervisor: supervisord from a generated configuration, controlled through a socket of this user's own."""
 
 from __future__ import annotations
 
@@ -176,13 +176,8 @@ class Guard:
 
     def release(self) -> None:
         """Say that `up` is done: the supervisor stays."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"done\n")
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate(b"done\n")
 
     def undo(self) -> None:
         """Take everything down again, and wait for it."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()
