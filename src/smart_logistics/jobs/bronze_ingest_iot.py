@@ -32,7 +32,7 @@ from smart_logistics.sources.landing import Folders, eligible, is_zipped
 from smart_logistics.sources.telemetry_frame import FileToParse, parsed
 from smart_logistics.sources.verdict import DUPLICATE, FAILED, LOADED, Outcome, shown, to_parse, verdicts
 
-_OUTPUTS = (IOT_TELEMETRY, REJECTED_RECORDS, PROCESSED_FILES_LOG)
+OUTPUTS = (IOT_TELEMETRY, REJECTED_RECORDS, PROCESSED_FILES_LOG)
 _MOST_NAMES = 20
 
 
@@ -64,7 +64,7 @@ def _finish(lake: Lake, batch: Batch) -> list[SealedFile]:
 
 def _not_in_the_past(lake: Lake, batch: Batch) -> Batch:
     """Give a batch of which nothing is committed a stamp that no consumer can have passed meanwhile."""
-    begun = any(lake.progress(table) == batch.stamp for table in _OUTPUTS)
+    begun = any(lake.progress(table) == batch.stamp for table in OUTPUTS)
     return batch if begun else batch.restamped(lake.new_stamp())
 
 

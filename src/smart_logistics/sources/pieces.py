@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from smart_logistics.sources.content import Content
-from smart_logistics.sources.raw import MAX_DEPTH, MAX_RECORD_BYTES, Kept, is_blank, lossless
+from smart_logistics.sources.raw import ESCAPED, MAX_DEPTH, MAX_RECORD_BYTES, Kept, is_blank, lossless
 
 BOM = codecs.BOM_UTF8
 # Every number becomes a double, however many digits it has. NaN and the infinities parse: they are judged as values.
@@ -100,7 +100,7 @@ def _record(line: bytes) -> Piece:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        return Piece(lossless(line), None, f"not UTF-8 at byte {error.start + 1}: shown as \\xNN, with \\\\ for \\")
+        return Piece(lossless(line), None, f"{ESCAPED} (at byte {error.start + 1})")
     try:
         value = _JSON.decode(text)
     except json.JSONDecodeError as error:
@@ -201,7 +201,7 @@ class _Window:
         self.at = end
         shown = lossless(raw)
         if shown != text:
-            return Piece(shown, None, "not UTF-8: shown as \\xNN, with \\\\ for \\")
+            return Piece(shown, None, ESCAPED)
         return _judged(text, value)
 
     def rest(self, content: Content, why: str) -> Piece:

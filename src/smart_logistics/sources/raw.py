@@ -14,14 +14,31 @@ HEAD_BYTES = 2**20
 MAX_CONTENT_BYTES = 8 * 2**30
 # An object that is nested deeper is malformed. A parser's own limit depends on who calls it; this one does not.
 MAX_DEPTH = 500
+# In the detail of every dead letter whose raw text is escaped.
+ESCAPED = r"not UTF-8, shown as \xNN and \\"
+
+
+def is_utf8(data: bytes) -> bool:
+    """Return whether bytes are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def lossless(data: bytes) -> str:
     r"""Return bytes as text: their UTF-8 reading, or else ``\xNN`` for what is not UTF-8 and ``\\`` for a backslash."""
-    try:
+    if is_utf8(data):
         return data.decode()
-    except UnicodeDecodeError:
-        return data.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+    return data.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def is_blank(line: bytes) -> bool:
+    """Return whether a line is UTF-8 and nothing but Unicode white space."""
+    if line and 0x20 < line[0] < 0x80:
+        return False
+    return is_utf8(line) and not line.decode().strip()
 
 
 class Kept:
@@ -37,7 +54,7 @@ class Kept:
         """Append bytes; past the longest record only their number counts."""
         self.total += len(data)
         self._ascii_blank = self._ascii_blank and not data.strip()
-        if self.total <= MAX_RECORD_BYTES:
+        if not self.is_long:
             self._data += data
         elif len(self._data) != HEAD_BYTES:
             self._data = (self._data + data[:HEAD_BYTES])[:HEAD_BYTES]
@@ -49,7 +66,7 @@ class Kept:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it holds white space only."""
+        """Whether it holds white space only; where it is too long to be kept, white space of ASCII."""
         return self._ascii_blank if self.is_long else is_blank(self.data)
 
     @property
@@ -64,19 +81,10 @@ class Kept:
 
     @property
     def note(self) -> str:
-        """What to add to a detail where only the head is here."""
+        """What to add to a detail where the text is escaped or is the head only."""
+        escaped = "" if is_utf8(self.data) else f"; {ESCAPED}"
         if not self.is_long:
-            return ""
+            return escaped
         return (
-            f" ({self.total} bytes, a record has at most {MAX_RECORD_BYTES}: only the first {HEAD_BYTES} are kept here)"
+            f"{escaped}; {self.total} bytes, a record has at most {MAX_RECORD_BYTES}: here are the first {HEAD_BYTES}"
         )
-
-
-def is_blank(line: bytes) -> bool:
-    """Return whether a line is UTF-8 and nothing but Unicode white space."""
-    if line and 0x20 < line[0] < 0x80:
-        return False
-    try:
-        return not line.decode().strip()
-    except UnicodeDecodeError:
-        return False
