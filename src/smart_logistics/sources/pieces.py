@@ -123,7 +123,7 @@ def _judged(text: str, value: Any) -> Piece:
 
 def is_too_deep(text: str) -> bool:
     """Return whether JSON is nested deeper than a record may be."""
-    if text.count("{") + text.count("[") <= MAX_DEPTH:
+    if len(text) <= MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
         return False
     depth = 0
     for bracket in _BRACKETS.finditer(_TEXT.sub("", text)):

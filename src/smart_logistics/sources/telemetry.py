@@ -80,7 +80,7 @@ def _text(record: dict[str, Any], name: str, errors: list[str]) -> str | None:
         return None
     if not value or value.isspace():
         return None
-    if _SURROGATE.search(value):
+    if not value.isascii() and _SURROGATE.search(value):
         errors.append(f"{name}={_shown(value)} holds half a character")
         return None
     return value
