@@ -1,0 +1,97 @@
+"""What a table's own log says of it, without reading its data: progress, size, rows, bounds, columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from smart_logistics.contracts.model import Table
+from smart_logistics.lake.tables import open_table, schema
+
+SMALL_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class State:
+    """A table as of now, and what may be asked of it for little; the cost grows with its files, not with its rows."""
+
+    table: Table
+    delta: DeltaTable | None
+
+    def progress(self, app: str) -> int:
+        """Return the stamp of ``app``'s last commit; 0 where there is none."""
+        return 0 if self.delta is None else self.delta.transaction_version(app) or 0
+
+    @cached_property
+    def last_stamp(self) -> int:
+        """The stamp of the last commit of any job."""
+        return max((self.progress(app) for app in self.table.apps), default=0)
+
+    @cached_property
+    def _files(self) -> pa.Table:
+        return pa.table(self.delta.get_add_actions(flatten=True)) if self.delta else pa.table({})
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, from the statistics of the files; those of a file without statistics are counted."""
+        if self.delta is None or not self._files.num_rows:
+            return 0
+        counts = self._files["num_records"]
+        if counts.null_count:
+            return int(self.delta.to_pyarrow_dataset().count_rows())
+        return int(pc.sum(counts).as_py())
+
+    def rows_where(self, condition: pc.Expression) -> int:
+        """Count the rows that meet a condition; reads the columns that it names."""
+        return 0 if self.delta is None else int(self.delta.to_pyarrow_dataset().count_rows(filter=condition))
+
+    def newest(self, column: str) -> datetime | None:
+        """Return the greatest value of a timestamp column by the statistics (to the millisecond); None where empty."""
+        name = f"max.{column}"
+        if self.delta is None or name not in self._files.column_names:
+            return None
+        value = pc.max(self._files[name]).as_py()
+        return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+    @property
+    def small_files(self) -> int:
+        """Number of small files beyond the one that each partition may have."""
+        if self.delta is None or not self._files.num_rows:
+            return 0
+        small = self._files.filter(pc.less(self._files["size_bytes"], SMALL_BYTES))
+        partitions = [name for name in small.column_names if name.startswith("partition.")]
+        places = len(set(zip(*(small[name].to_pylist() for name in partitions), strict=True))) if partitions else 1
+        return max(int(small.num_rows) - places, 0)
+
+    @property
+    def deviations(self) -> list[str]:
+        """What of the declaration the table does not keep; a column in addition is no deviation."""
+        if self.delta is None:
+            return []
+        actual = _fields(self.delta.schema().to_json())
+        return [
+            f"{name} is {_shown(actual.get(name))}, not {_shown(field)}"
+            for name, field in _fields(schema(self.table).to_json()).items()
+            if actual.get(name) != field
+        ]
+
+
+def _fields(text: str) -> Mapping[str, tuple[Any, bool]]:
+    return {f["name"]: (f["type"], f["nullable"]) for f in json.loads(text)["fields"]}
+
+
+def _shown(field: tuple[Any, bool] | None) -> str:
+    return "missing" if field is None else f"{field[0]}{'' if field[1] else ' not null'}"
+
+
+def state(lakehouse: str, table: Table) -> State:
+    """Open a table's log."""
+    return State(table, open_table(lakehouse, table))

@@ -1,0 +1,179 @@
+"""The gate on real Delta tables: a sound lakehouse passes, and each check is seen to fail on damage of its kind."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from smart_logistics.contracts import bronze, gold, silver
+from smart_logistics.contracts.ops import DQ_METRICS
+from smart_logistics.errors import QualityGateFailed
+from smart_logistics.jobs import data_quality_check
+from smart_logistics.jobs.runner import Context
+from smart_logistics.lake import tables
+from smart_logistics.lake.store import Lake
+from tests.spark.quality import lakes
+from tests.spark.silver.builders import at, extract, reading, row
+
+Found = dict[tuple[str, str], dict[str, Any]]
+# The readings are of a day long ago, and so is the file's name; a fifth of the records is rejected.
+OLD_AND_BROKEN = {"freshness_minutes", "file_lag_minutes", "rejection_rate", "rejection_rate_alert"}
+
+
+def check(lake: Lake, run_id: str = "r1") -> dict[str, Any]:
+    lake.job = "data_quality_check"
+    return dict(data_quality_check.run(Context(lake, run_id, "", {})))
+
+
+def recorded(lake: Lake, run_id: str = "r1") -> Found:
+    found = tables.open_table(lake.root, DQ_METRICS)
+    assert found is not None
+    rows = [r for r in found.to_pyarrow_table().to_pylist() if r["run_id"] == run_id]
+    by_check = {(f"{r['layer']}.{r['table_name']}", r["check_name"]): r for r in rows}
+    assert len(by_check) == len(rows)
+    return by_check
+
+
+def broken(found: Found, severity: str) -> set[tuple[str, str]]:
+    return {name for name, r in found.items() if r["severity"] == severity and r["status"] != "pass"}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("sound") / "lakehouse"
+    lakes.healthy(root)
+    return root
+
+
+@pytest.fixture
+def lake(spark: SparkSession, sound: Path, tmp_path: Path) -> Lake:
+    shutil.copytree(sound, tmp_path / "lakehouse")
+    return lakes.lake_of(spark, tmp_path / "lakehouse", "data_quality_check")
+
+
+@pytest.fixture(scope="module")
+def damaged(spark: SparkSession, sound: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, str]:
+    """One of everything that can be wrong, checked once; returns what was recorded and the error's text."""
+    root = tmp_path_factory.mktemp("damaged") / "lakehouse"
+    shutil.copytree(sound, root)
+    lake = lakes.lake_of(spark, root, "data_quality_check")
+    damage(lake)
+    with pytest.raises(QualityGateFailed) as failure:
+        check(lake)
+    return recorded(lake), str(failure.value)
+
+
+def damage(lake: Lake) -> None:
+    lakes.land(lake, [reading(100)], file="iot_telemetry_20261101_010000_b.json", told=5)
+    stamp = lake.new_stamp()
+    lakes.append(
+        lake,
+        silver.IOT_TELEMETRY,
+        lakes.silver_reading(stamp, 30, truck_id=" \u2003"),
+        lakes.silver_reading(stamp, 0, is_outlier=True, outlier_reason="SPEED"),
+        stamp=stamp,
+    )
+    extract(lake, drivers=[row("drivers", driver_id=5), row("drivers", driver_id=6)])
+    stamp = lake.new_stamp()
+    lakes.append(lake, silver.DRIVERS, lakes.silver_row(silver.DRIVERS, stamp, driver_id=6), stamp=stamp)
+    extract(lake, drivers=[row("drivers", driver_id=7)])
+    lakes.append(
+        lake, silver.ORDERS, lakes.silver_row(silver.ORDERS, stamp, customer_id=99, order_id="O9"), stamp=stamp
+    )
+    lakes.append(
+        lake,
+        silver.TRUCK_ASSIGNMENTS,
+        lakes.silver_row(silver.TRUCK_ASSIGNMENTS, stamp, assignment_id=2, assignment_start_time=at(599)),
+        stamp=stamp,
+    )
+    lakes.append(
+        lake,
+        silver.SHIPMENT_VERSIONS,
+        lakes.version(stamp, shipment_id="S3", shipment_sk=33, version=2, _row_status="Delivered"),
+        stamp=stamp,
+    )
+    lakes.append(lake, gold.SHIPMENT_ANALYTICS, lakes.analytics("S2", stamp, reading_count=4), stamp=stamp)
+    lakes.append(lake, gold.TEMPERATURE_EXCURSIONS, lakes.excursion(excursion_no=2), stamp=stamp)
+    for n in range(102):
+        again = lakes.silver_row(silver.CUSTOMERS, stamp, customer_id=1000 + n)
+        lakes.append(lake, silver.CUSTOMERS, again, stamp=stamp)
+
+
+def test_a_sound_lakehouse_passes_every_error_check(lake: Lake) -> None:
+    result = check(lake)
+    found = recorded(lake)
+    assert broken(found, "error") == set()
+    assert {name for _, name in broken(found, "warn")} <= OLD_AND_BROKEN
+    assert result == {"rows": len(found), "failed": 0, "warned": 4, "verdict": "warn"}
+    assert found["gold.shipment_analytics", "recomputed"]["detail"].endswith("2 shipments agree")
+    assert found["silver.iot_telemetry", "rejection_rate"]["value"] == pytest.approx(2 / 5)
+
+
+def test_a_second_run_has_nothing_new_and_a_retry_replaces_its_rows(lake: Lake) -> None:
+    check(lake)
+    first = recorded(lake)
+    check(lake, "it's 2")
+    check(lake, "it's 2")
+    second = recorded(lake, "it's 2")
+    assert recorded(lake) == first
+    assert set(second) == set(first)
+    assert second["bronze.iot_telemetry", "new_rows"]["value"] == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("bronze.processed_files_log", "files_reconciled"),
+        ("silver.iot_telemetry", "readings_reconciled"),
+        ("silver.iot_telemetry", "required"),
+        ("silver.iot_telemetry", "key_unique"),
+        ("silver.drivers", "one_place"),
+        ("silver.orders", "foreign_keys"),
+        ("silver.shipments", "scd2"),
+        ("gold.shipment_analytics", "key_unique"),
+        ("gold.shipment_analytics", "complete"),
+        ("gold.shipment_analytics", "recomputed"),
+        ("gold.temperature_excursions", "excursions_agree"),
+    ],
+)
+def test_damage_fails_the_run_after_everything_was_recorded(damaged: tuple[Found, str], table: str, name: str) -> None:
+    found, error = damaged
+    assert found[table, name]["status"] == "fail", found[table, name]
+    assert "data-quality check(s) failed" in error
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("silver.iot_telemetry", "outlier_rate"),
+        ("silver.customers", "small_files"),
+        ("silver.drivers", "silver_is_behind"),
+        ("silver.truck_assignments", "overlapping_assignments"),
+        ("silver.shipments", "status_agrees"),
+    ],
+)
+def test_oddities_warn(damaged: tuple[Found, str], table: str, name: str) -> None:
+    assert damaged[0][table, name]["status"] == "warn", damaged[0][table, name]
+
+
+def test_a_failed_check_is_asked_again_by_the_next_run(lake: Lake) -> None:
+    stamp = lake.new_stamp()
+    lakes.append(
+        lake, silver.ORDERS, lakes.silver_row(silver.ORDERS, stamp, customer_id=99, order_id="O9"), stamp=stamp
+    )
+    for run_id in ("r1", "r2"):
+        with pytest.raises(QualityGateFailed, match="customer_id=99"):
+            check(lake, run_id)
+
+
+def test_rows_lost_from_bronze_show_in_the_totals(lake: Lake) -> None:
+    check(lake)
+    found = tables.open_table(lake.root, bronze.IOT_TELEMETRY)
+    assert found is not None
+    found.delete("position = 1")
+    with pytest.raises(QualityGateFailed, match="total_reconciled = 1"):
+        check(lake, "r2")
