@@ -25,13 +25,13 @@ def with_lineage(rows: DataFrame, at: datetime, run_id: str) -> DataFrame:
     )
 
 
-def marked_new(rows: DataFrame, held: DataFrame, gone: DataFrame, key: str) -> DataFrame:
+def marked_new(rows: DataFrame, held: DataFrame, gone: DataFrame | None, key: str) -> DataFrame:
     """Add ``_is_new``: whether a row differs from the latest version of its key.
 
     Args:
         rows: what the source has now; every column is content.
         held: versions that Bronze holds of these keys (content, ``_ingested_at``); a column that it lacks is null.
-        gone: keys that were found gone (``key``, ``_gone_at``): one that came back is new, whatever its content.
+        gone: keys found gone earlier (``key``, ``_gone_at``), if any: one that came back is new, whatever its content.
         key: name of the key column.
 
     Where a key is null no version is later than another, so any equal row in Bronze will do. Where a key repeats, its
@@ -42,11 +42,9 @@ def marked_new(rows: DataFrame, held: DataFrame, gone: DataFrame, key: str) -> D
     present = set(held.columns)
     known_content = [(F.col(c) if c in present else F.lit(None)).cast(types[c]).alias(c) for c in content]
     newest = F.max("_ingested_at").over(Window.partitionBy(key))
-    lost = gone.groupBy(F.col(key).alias("_lost_key")).agg(F.max(_GONE_AT).alias(_GONE_AT))
     known = (
-        held.select(*known_content, "_ingested_at")
+        _with_gone_at(held.select(*known_content, "_ingested_at"), gone, key)
         .withColumn("_newest", F.col("_ingested_at") == newest)
-        .join(lost, F.col(key) == F.col("_lost_key"), "left")
         .withColumn("_newest", F.col("_newest") & ~_is_later(_GONE_AT, "_ingested_at"))
         .groupBy(*(F.col(c).alias(f"_held_{at}") for at, c in enumerate(content)))
         .agg(F.max("_newest").alias("_newest"))
@@ -58,24 +56,26 @@ def marked_new(rows: DataFrame, held: DataFrame, gone: DataFrame, key: str) -> D
     return rows.join(known, alike, "left").withColumn(IS_NEW, ~known_row).select(*content, IS_NEW)
 
 
+def _with_gone_at(rows: DataFrame, gone: DataFrame | None, key: str) -> DataFrame:
+    """Add when each key was last found gone, null where never."""
+    if gone is None:
+        return rows.withColumn(_GONE_AT, F.lit(None).cast("timestamp"))
+    lost = gone.groupBy(F.col(key).alias("_lost_key")).agg(F.max(_GONE_AT).alias(_GONE_AT))
+    return rows.join(lost, F.col(key) == F.col("_lost_key"), "left").drop("_lost_key")
+
+
 def _is_later(moment: str, than: str) -> Column:
     return F.coalesce(F.col(moment) > F.col(than), F.lit(False))
 
 
-def marked_gone(versions: DataFrame, gone: DataFrame, source: DataFrame, key: str) -> DataFrame:
+def marked_gone(versions: DataFrame, gone: DataFrame | None, source: DataFrame, key: str) -> DataFrame:
     """Return the live keys of Bronze as text (``source_key``) and whether the source has them no more (``_is_gone``).
 
     ``versions`` are Bronze's (``key``, ``_ingested_at``); live is a key whose latest version came after it was last
     found gone. ``gone`` holds (``key``, ``_gone_at``), ``source`` the keys of now; null keys count nowhere.
     """
-    lost = gone.groupBy(F.col(key).alias("_lost_key")).agg(F.max(_GONE_AT).alias(_GONE_AT))
-    live = (
-        versions.filter(F.col(key).isNotNull())
-        .groupBy(key)
-        .agg(F.max("_ingested_at").alias("_seen_at"))
-        .join(lost, F.col(key) == F.col("_lost_key"), "left")
-        .filter(~_is_later(_GONE_AT, "_seen_at"))
-    )
+    seen = versions.filter(F.col(key).isNotNull()).groupBy(key).agg(F.max("_ingested_at").alias("_seen_at"))
+    live = _with_gone_at(seen, gone, key).filter(~_is_later(_GONE_AT, "_seen_at"))
     there = source.select(F.col(key).alias("_there")).distinct()
     return live.join(there, F.col(key) == F.col("_there"), "left").select(
         F.col(key).cast("string").alias("source_key"), F.col("_there").isNull().alias(IS_GONE)

@@ -14,6 +14,7 @@ compared again. With nothing new in any table there is no commit and not one Spa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from functools import reduce
 
@@ -35,6 +36,7 @@ from smart_logistics.sources.postgres import SnapshotConnection, snapshot_of
 
 # So few keys may go at once whatever their share: of six shipment types, two are no accident.
 HANDFUL = 5
+AT_ONCE = 3
 
 
 def run(ctx: Context) -> Mapping[str, object]:
@@ -45,8 +47,7 @@ def run(ctx: Context) -> Mapping[str, object]:
         for extraction in extractions:
             extraction.look()
         deleted = _compare_keys(ctx, extractions)
-        for extraction in extractions:
-            extraction.take()
+        _take(extractions)
         deleted.record()
         _keep_fences(ctx.lake, extractions, deleted)
     taken = {extraction.source.name: extraction.taken for extraction in extractions if extraction.taken}
@@ -82,6 +83,17 @@ def _prepared(ctx: Context, connection: SnapshotConnection) -> list[RowExtractio
             RowExtraction(ctx.lake, connection, source, relation, bronze, selected, last, stamp, ctx.run_id)
         )
     return extractions
+
+
+def _take(extractions: list[RowExtraction]) -> None:
+    """Take several tables at once: most of a small one is waiting. On an error, those under way come to their end."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        under_way = [pool.submit(one.take) for one in extractions if one.extent.rows]
+        try:
+            for future in as_completed(under_way):
+                future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 class Deleted:

@@ -139,8 +139,10 @@ class RowExtraction:
         wanted = versions.of_keys(self.source.key, extent.low, extent.high, keys, extent.keyless > 0)
         return self.lake.read(EXTRACTED[self.source.name]).filter(wanted)
 
-    def gone_before(self) -> DataFrame:
-        """Return the keys that were found gone by earlier extractions, in the key's type, with ``_gone_at``."""
+    def gone_before(self) -> DataFrame | None:
+        """Return the keys that earlier extractions found gone, in the key's type, with ``_gone_at``; None: none yet."""
+        if not self.lake.progress(SOURCE_DELETES):
+            return None
         facts = self.lake.read(SOURCE_DELETES).filter(F.col("source_table") == self.source.name)
         return facts.select(
             F.col("source_key").cast(self._key.type).alias(self.source.key), F.col("_ingested_at").alias("_gone_at")

@@ -134,7 +134,7 @@ def _guarded(name: str, type_: str, held: str, value: str, target: str) -> Selec
 
 def _undeclared(source: SourceTable, name: str, column: SourceColumn, kept_as: str | None) -> Selected:
     type_ = _NATURAL.get(column.type, "string")
-    if kept_as in ("string", "bigint" if type_ == "int" else type_):
+    if kept_as in {"string", type_, "bigint" if type_ == "int" else type_}:
         type_ = kept_as or type_
     elif kept_as is not None:
         raise SourceContractBroken(

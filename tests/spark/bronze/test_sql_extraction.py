@@ -13,6 +13,8 @@ from smart_logistics.contracts.source import SOURCE_TABLES
 from smart_logistics.errors import LakeUnavailable
 from smart_logistics.lake import tables
 from smart_logistics.lake.store import Lake
+from smart_logistics.sources import jdbc
+from smart_logistics.sources.postgres import Relation
 from tests.spark.bronze.conftest import Extract
 from tests.spark.bronze.postgres_server import Source
 
@@ -202,3 +204,24 @@ def test_values_that_no_type_of_ours_holds_are_kept_as_text(lake: Lake, source: 
     assert rows["ok"][1].isoformat() == "9999-12-31T23:59:59.999999+00:00"
     assert repr(held(lake, "warehouses", "latitude", "longitude")) == "[(nan, -inf)]"
     assert held(lake, "customers", "name", "email") == [("a\tb\n\\c'\"é\U0001f69a\x85", "")]
+
+
+def test_a_large_table_is_read_in_ranges_of_blocks(
+    lake: Lake, source: Source, extract: Extract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = jdbc.block_ranges
+    cut: list[int] = []
+
+    def small_ranges(relation: Relation) -> list[str]:
+        ranges = whole(relation, 4 * relation.block_bytes)
+        cut.append(len(ranges))
+        return ranges
+
+    monkeypatch.setattr(jdbc, "block_ranges", small_ranges)
+    source.execute(
+        "INSERT INTO customers (customer_id, name) SELECT n, repeat('x', 200) FROM generate_series(1, 1000) n",
+        "DELETE FROM customers WHERE customer_id % 3 = 0",
+    )
+    assert extract()["tables"] == {"customers": 667}
+    assert cut[0] > 5
+    assert held(lake, "customers", "customer_id") == sorted(((n,) for n in range(1, 1001) if n % 3), key=repr)
