@@ -87,11 +87,18 @@ def _of_spark(error: Exception) -> LogisticsError:
         return LakeUnavailable(
             "the driver's JVM is gone", remedy="see the task's log; the retry continues from where it was"
         )
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line for line in lines if line.startswith("Caused by:")] or lines or [type(error).__name__]
     return LakeUnavailable(
-        f"Spark failed: {causes[-1][:500]}", remedy="see the task's log; the retry continues from where it was"
+        f"Spark failed: {why(str(error))}", remedy="see the task's log; the retry continues from where it was"
     )
+
+
+def why(message: str) -> str:
+    """Return the line of a Java error's text that says why: the innermost cause, or else what was thrown; never a frame."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    # Py4J's own first line says only which call failed; the exception follows after a colon.
+    thrown = [line.removeprefix(": ") for line in lines if not line.startswith(("at ", "... ", "An error occurred"))]
+    return (causes[-1:] or thrown or ["no message"])[0][:500]
 
 
 def require_environment(name: str) -> str:
