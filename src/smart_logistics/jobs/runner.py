@@ -93,7 +93,7 @@ def _of_spark(error: Exception) -> LogisticsError:
 
 
 def why(message: str) -> str:
-    """Return the line of a Java error's text that says why: the innermost cause, or else what was thrown; never a frame."""
+    """Return the line of a Java error's text that says why: the innermost cause, else what was thrown, never a frame."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by:")]
     # Py4J's own first line says only which call failed; the exception follows after a colon.
