@@ -29,6 +29,7 @@ def order(order_id: str, amount: str | None, *, status: str = "Open") -> dict[st
         "is_deleted": False,
         "_ingested_at": AT,
         "_changed_at": AT,
+        "_used_changed_at": AT,
     }
 
 
