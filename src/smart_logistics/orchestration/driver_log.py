@@ -25,7 +25,10 @@ _LEVELS = {
 _RECORD = re.compile(
     r"\d{2,4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\s+(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+(.*)", re.DOTALL
 )
-_OF_A_TRACE = re.compile(r"\s|Caused by:|Suppressed:|Traceback |JVM stacktrace:|\w+(\.\w+)*(Error|Exception)\b")
+_OF_A_TRACE = re.compile(
+    r"\s|: |Caused by:|Suppressed:|JVM stacktrace:|\w+(\.\w+)*(Error|Exception)\b|[\w.$/<>]+\([^)]*\)$"
+)
+_START_OF_A_TRACE = re.compile(r"Traceback |Exception in thread |An error occurred while calling ")
 _NOISE = re.compile(
     r"""\[Stage\ \d+:|WARNING:\ (?:Using\ incubator|A\ (?:terminally|restricted)|sun\.|Use\ --|Please)|
     Setting\ default\ log\ level|To\ adjust\ logging\ level|Using\ Spark's\ default\ log4j|
@@ -59,7 +62,7 @@ class DriverLog:
             return self._read_mark(mark, text)
         if record := _RECORD.match(line):
             self._level, line = _LEVELS[record[1]], record[2]
-        elif line.startswith("Traceback "):
+        elif _START_OF_A_TRACE.match(line):
             self._level = logging.ERROR
         elif not _OF_A_TRACE.match(line):
             self._level = logging.INFO

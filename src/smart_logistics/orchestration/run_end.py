@@ -46,13 +46,14 @@ def _credentials() -> Credentials:
     Raises:
         ConfigurationError: users are kept elsewhere, or nobody may read their passwords.
     """
-    user = conf.get("core", "simple_auth_manager_users").split(",")[0].split(":")[0]
+    user = conf.get("core", "simple_auth_manager_users", fallback="").split(",")[0].split(":")[0]
+    base_url = conf.get("api", "base_url", fallback="")
     try:
-        path = Path(conf.get_mandatory_value("core", "simple_auth_manager_passwords_file"))
+        path = Path(conf.get("core", "simple_auth_manager_passwords_file", fallback=""))
         password = json.loads(path.read_text(encoding="utf-8"))[user]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigurationError(
-            f"the password of Airflow's user {user} cannot be read: {type(error).__name__}",
+            f"the password of Airflow's user {user!r} cannot be read: {type(error).__name__}",
             remedy="run `logistics up` again",
         ) from None
-    return Credentials(conf.get_mandatory_value("api", "base_url"), user, password)
+    return Credentials(base_url, user, password)

@@ -52,6 +52,16 @@ def test_a_stack_trace_keeps_the_level_of_its_error() -> None:
     assert log.read("a new subject") == (logging.INFO, "a new subject")
 
 
+def test_an_error_of_the_jvm_is_an_error_to_its_last_frame() -> None:
+    log = DriverLog()
+    lines = (
+        "An error occurred while calling o12.save.",
+        ": java.lang.IllegalStateException: no",
+        "java.base/java.lang.Thread.run(Thread.java:840)",
+    )
+    assert [log.read(line) for line in lines] == [(logging.ERROR, line) for line in lines]
+
+
 def test_the_counts_of_the_job_are_its_result_and_no_log_line() -> None:
     log = DriverLog()
     assert log.read('LOGISTICS_RESULT {"rows": 3, "rejected": 1}') is None
