@@ -23,7 +23,8 @@ _COLOURS = {"None": "green", "Minor": "yellow", "Major": "dark_orange", "Critica
 _VERDICTS = {"pass": "green", "warn": "yellow", "fail": "red"}
 _SHIPMENTS = """
 SELECT alert_severity, count(*) AS n, count(*) FILTER (reading_count > 0) AS measured,
-       count(*) FILTER (is_on_time) AS on_time, count(is_on_time) AS arrived, sum(excursion_count) AS excursions, sum(excursion_minutes) AS minutes
+       count(*) FILTER (is_on_time) AS on_time, count(is_on_time) AS arrived,
+       sum(excursion_count) AS excursions, sum(excursion_minutes) AS minutes
 FROM gold.shipment_analytics GROUP BY ALL
 """
 _EXCURSIONS = f"""
