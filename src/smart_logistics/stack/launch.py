@@ -1,6 +1,7 @@
 """Start a program so that it dies with whoever started it, and as another user if asked. Run as a script.
 
-usage: launch.py --death SIGNAL [--user NAME [--pass-through]] [--clean NAME,NAME...] -- PROGRAM ARGS...
+usage: launch.py --death SIGNAL [--parent PID|PIDFILE] [--user NAME [--pass-through]] [--clean NAME,...]
+                 [--environment FILE --mark TEXT] -- PROGRAM ARGS...
 
 Standard library only, and nothing of this package: it replaces itself by PROGRAM within milliseconds.
 """
@@ -9,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import os
 import pwd
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
@@ -50,13 +53,12 @@ def become(name: str, *, pass_through: bool) -> None:
     _check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0), "hand that right on")
 
 
-def die_with_parent(number: int) -> None:
+def die_with_parent(number: int, parent: str | None) -> None:
     """Ask the kernel for signal ``number`` when the parent is gone. Linux only; elsewhere the sweep has to do."""
-    if not sys.platform.startswith("linux"):
-        return
-    parent = os.getppid()
-    _check(_libc().prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0), "ask for the parent's death")
-    if os.getppid() != parent:
+    if sys.platform.startswith("linux"):
+        _check(_libc().prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0), "ask for the parent's death")
+    # It may have died before we asked, and somebody else have adopted us.
+    if parent is not None and str(os.getppid()) != parent:
         sys.exit("launch: the parent is gone already")
 
 
@@ -64,16 +66,24 @@ def main() -> None:
     """Replace this process by the program."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--death", required=True)
+    parser.add_argument("--parent")
     parser.add_argument("--user")
     parser.add_argument("--pass-through", action="store_true")
     parser.add_argument("--clean")
+    parser.add_argument("--environment")
+    parser.add_argument("--mark")  # says nothing here: a changed environment makes a changed command
     parser.add_argument("program", nargs="+")
     options = parser.parse_args()
+    environment = dict(os.environ)
+    if options.environment:  # as the user who wrote it
+        environment |= json.loads(Path(options.environment).read_text(encoding="utf-8"))
+    parent = options.parent
+    if parent and not parent.isdigit():
+        parent = Path(parent).read_text(encoding="utf-8").strip()
     if options.user:
         become(options.user, pass_through=options.pass_through)
     # After the change of user, which takes the wish back.
-    die_with_parent(signal.Signals[f"SIG{options.death}"])
-    environment = dict(os.environ)
+    die_with_parent(signal.Signals[f"SIG{options.death}"], parent)
     if options.clean is not None:
         environment = {name: environment[name] for name in options.clean.split(",") if name in environment}
     os.execvpe(options.program[0], options.program, environment)  # noqa: S606 - a list, and no shell is wanted

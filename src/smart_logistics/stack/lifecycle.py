@@ -19,7 +19,7 @@ from smart_logistics.stack.credentials import write_private
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.plan import Plan
 from smart_logistics.stack.program import Program
-from smart_logistics.stack.supervise import Guard, Supervisor, render
+from smart_logistics.stack.supervise import Guard, Supervisor, configure
 from smart_logistics.stack.sweep import leftovers, sweep
 
 Say = Callable[[str], None]
@@ -71,7 +71,7 @@ def up(settings: Settings, say: Say) -> Plan:
                 say(f"{name} has a new configuration and is started again")
             _start(plan, supervisor, programs, say)
             return plan
-        write_private(home.supervisord_conf, render(home, programs))
+        configure(home, programs)
         guard = Guard(home, planning.supervisor_environment(plan))
         try:
             guard.wait_for_supervisor(supervisor, home)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -40,10 +43,20 @@ class Program:
     path: str | None = None
     launch: tuple[str, ...] = ()
 
-    @property
-    def words(self) -> list[str]:
-        """The whole command with its launcher."""
-        return [*launched(self.stop_signal, *self.launch), *self.command]
+    def environment_file(self, home: Home) -> Path:
+        """Return the file through which the launcher is told the environment."""
+        return home.config / f"{self.name}.environment.json"
+
+    def environment_text(self) -> str:
+        """Return the content of that file."""
+        return json.dumps(dict(sorted(self.environment.items())), indent=1) + "\n"
+
+    def words(self, home: Home) -> list[str]:
+        """Return the whole command with its launcher; it changes when the environment does."""
+        mark = hashlib.sha256(self.environment_text().encode()).hexdigest()[:16]
+        parent = ("--parent", str(home.supervisord_pid))
+        surroundings = ("--environment", str(self.environment_file(home)), "--mark", mark)
+        return [*launched(self.stop_signal, *parent, *surroundings, *self.launch), *self.command]
 
     @property
     def url(self) -> str | None:
@@ -72,7 +85,7 @@ def run(
     Raises:
         EnvironmentFault: it failed or took too long; with its last line.
     """
-    words = [*launched("KILL", *launch), *command]
+    words = [*launched("KILL", "--parent", str(os.getpid()), *launch), *command]
     log = home.log("setup")
     try:
         done = subprocess.run(

@@ -55,11 +55,9 @@ def render(home: Home, programs: Iterable[Program]) -> str:
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
     ]
     for priority, program in enumerate(programs):
-        environment = ",".join(f"{name}={_quoted(value)}" for name, value in sorted(program.environment.items()))
         lines += [
             f"[program:{program.name}]",
-            "command=" + " ".join(_quoted(word) for word in program.words),
-            *([f"environment={environment}"] if environment else []),
+            "command=" + " ".join(_quoted(word) for word in program.words(home)),
             f"directory={str(home.root).replace('%', '%%')}",
             f"priority={priority}",
             "autostart=false",
@@ -76,6 +74,14 @@ def render(home: Home, programs: Iterable[Program]) -> str:
             f"stdout_logfile_backups={_LOG_BACKUPS}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def configure(home: Home, programs: Iterable[Program]) -> None:
+    """Write the supervisor's configuration, and beside it each program's environment, which its format cannot hold."""
+    programs = list(programs)
+    for program in programs:
+        write_private(program.environment_file(home), program.environment_text())
+    write_private(home.supervisord_conf, render(home, programs))
 
 
 class Supervisor:
@@ -118,7 +124,7 @@ class Supervisor:
 
     def adopt(self, home: Home, programs: list[Program]) -> list[str]:
         """Take over a new configuration; programs that changed are stopped. Return their names."""
-        write_private(home.supervisord_conf, render(home, programs))
+        configure(home, programs)
         added, changed, removed = self._api.reloadConfig()[0]
         for name in [*changed, *removed]:
             self._tolerating({_NOT_RUNNING}, self._api.stopProcessGroup, name)

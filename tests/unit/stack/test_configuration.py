@@ -1,0 +1,125 @@
+"""What is written for Spark and Airflow: private, complete, and without secrets where others can look."""
+
+from __future__ import annotations
+
+import stat
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from smart_logistics import settings
+from smart_logistics.errors import ConfigurationError, EnvironmentFault, SourceUnavailable
+from smart_logistics.settings import Settings
+from smart_logistics.stack import airflow, connections, plan, ports, postgres, source, spark
+from smart_logistics.stack.home import Home
+from smart_logistics.stack.java import Java
+from smart_logistics.stack.supervise import render
+
+JAVA = Java(Path("/java home"), 17, "a test")
+CANARY = "canary-secret"
+
+
+def test_the_jobs_properties_are_private_and_leave_room_for_a_second_application(given: Settings, home: Home) -> None:
+    chosen = ports.choose(given, home)
+    spark.write_properties(given, home, chosen)
+    lines = home.spark_properties.read_text().splitlines()
+    properties = dict(line.split(" ", 1) for line in lines)
+    assert stat.S_IMODE(home.spark_properties.stat().st_mode) == 0o600
+    assert properties["spark.master"] == f"spark://127.0.0.1:{chosen['SPARK_PORT']}"
+    worker = spark.programs(given, home, chosen, JAVA)[1].command
+    assert int(worker[worker.index("--cores") + 1]) == 2 * int(properties["spark.cores.max"])
+    assert properties["spark.authenticate.secret"] not in " ".join(worker)
+
+
+def test_with_another_cluster_no_daemon_is_started_and_no_secret_is_sent_there(root: Path, home: Home) -> None:
+    elsewhere = settings.load({"LOGISTICS_HOME": str(root), "LOGISTICS_SPARK_MASTER": "spark://far:7077"})
+    chosen = ports.choose(elsewhere, home)
+    spark.write_properties(elsewhere, home, chosen)
+    assert spark.programs(elsewhere, home, chosen, JAVA) == []
+    assert "spark.master spark://far:7077" in home.spark_properties.read_text()
+    assert "authenticate" not in home.spark_properties.read_text()
+
+
+def test_secrets_are_in_private_files_and_in_no_environment_or_command(
+    root: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {
+        "LOGISTICS_HOME": str(root),
+        "LOGISTICS_SOURCE_DSN": f"postgresql://u:{CANARY}@far:5432/db",
+        "LOGISTICS_SMTP_PASSWORD": CANARY,
+        "LOGISTICS_RETRIES": "1",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    given = settings.load()
+    chosen = ports.choose(given, home)
+    airflow.write_configuration(home, chosen)
+    spark.write_properties(given, home, chosen)
+    connections.remember_source(given, home, chosen)
+    made = plan.Plan(given, home, chosen, JAVA, airflow.environment(given, home, JAVA))
+    text = render(home, made.programs()) + "".join(program.environment_text() for program in made.programs())
+    assert made.environment["LOGISTICS_RETRIES"] == "1"
+    assert CANARY not in text + str(plan.supervisor_environment(made))
+    for path in home.secrets.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.read_text().strip() not in text
+    assert connections.source_dsn(settings.load({"LOGISTICS_HOME": str(root)})) == variables["LOGISTICS_SOURCE_DSN"]
+
+
+def test_airflow_listens_on_loopback_only_and_its_configuration_is_private(given: Settings, home: Home) -> None:
+    chosen = ports.choose(given, home)
+    airflow.write_configuration(home, chosen)
+    found = ConfigParser()
+    found.read(home.airflow_cfg)
+    assert stat.S_IMODE(home.airflow_cfg.stat().st_mode) == 0o600
+    assert found["api"]["host"] == "127.0.0.1"
+    assert found["core"]["load_examples"] == "False"
+    assert found["database"]["sql_alchemy_conn"].startswith("postgresql+psycopg2://airflow:")
+    commands = [program.command for program in airflow.programs(home, chosen, {})]
+    assert all("--skip-serve-logs" in command for command in commands if command[-2] in ("scheduler", "triggerer"))
+
+
+def test_another_airflows_settings_are_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://elsewhere/production")
+    monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "True")
+    monkeypatch.setenv("SPARK_HOME", "/other")
+    monkeypatch.setenv("PGPASSWORD", CANARY)
+    kept = plan.base_environment()
+    assert {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "SPARK_HOME", "PGPASSWORD"}.isdisjoint(kept)
+    assert kept["AIRFLOW__METRICS__STATSD_ON"] == "True"
+
+
+def test_postgres_is_reached_by_tcp_on_loopback_with_a_password_only(given: Settings, home: Home) -> None:
+    words = postgres.program(home, ports.choose(given, home)).command
+    assert "listen_addresses=127.0.0.1" in words
+    assert "unix_socket_directories=" in words
+
+
+def test_a_full_disk_is_noticed_before_anything_is_started(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "NEEDED_BYTES", 1 << 62)
+    with pytest.raises(EnvironmentFault, match="MB are free") as caught:
+        plan.check_space(home)
+    assert caught.value.remedy
+
+
+def test_a_source_that_does_not_answer_is_told_without_its_password() -> None:
+    with pytest.raises(SourceUnavailable, match=r"u@127\.0\.0\.1:1/db cannot be reached") as caught:
+        source.check(f"postgresql://u:{CANARY}@127.0.0.1:1/db")
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "dsn", [f"mysql://u:{CANARY}@h/db", CANARY, f"postgresql://u:{CANARY}@h", "postgresql://h:x/db"]
+)
+def test_what_is_not_a_dsn_is_refused_without_showing_it(dsn: str) -> None:
+    with pytest.raises(ConfigurationError, match="not a DSN") as caught:
+        source.check(dsn)
+    assert CANARY not in str(caught.value)
+
+
+def test_without_a_stack_others_are_told_to_start_one(given: Settings, home: Home) -> None:
+    with pytest.raises(ConfigurationError, match="no source database"):
+        connections.source_dsn(given)
+    with pytest.raises(EnvironmentFault, match="there is no stack"):
+        connections.airflow_api(given)
