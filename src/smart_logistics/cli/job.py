@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import typer
 
-CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the console script."""
-    app.command("job", context_settings=CONTEXT)(job)
+    app.command("job")(job)
 
 
 def job(
     name: str = typer.Argument(..., metavar="NAME", help="The job: its task's id in the DAG."),
-    arguments: list[str] = typer.Argument(None, metavar="[-- ARGS]", help="Arguments that replace the job's own."),
+    arguments: list[str] = typer.Argument(
+        None, metavar="[-- ARGS]", help="Arguments for the job itself; they win over those that it is given."
+    ),
     run_id: str = typer.Option("", "--run-id", help="The run's id in the tables; by default manual__<now>."),
 ) -> None:
     """Run one PySpark job with the same spark-submit arguments that the DAG uses, without Airflow."""
