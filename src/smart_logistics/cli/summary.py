@@ -163,9 +163,13 @@ def _show_checks(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     for row in rows:
         if row["status"] != "pass":
             name = _safe(f"{row['layer']}.{row['table_name']} {row['check_name']}")
-            measured = f"{row['value']:.4g} (limit {row['threshold']:g})"
+            measured = f"{_figure(row['value'])} (limit {row['threshold']:g})"
             console.print(f"  [{_VERDICTS[row['status']]}]{row['status']}[/]  {name} = {measured}; ", end="")
             console.print(visible(row["detail"]), markup=False)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def show_comparison(differences: Sequence[str], console: Console) -> None:

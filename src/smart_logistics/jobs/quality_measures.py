@@ -27,7 +27,7 @@ _ENOUGH_RUNS, _LOOK_BACK = 3, 24
 
 def measure(window: Window, now: datetime, run_id: str) -> list[Outcome]:
     """Return the outcome of every check. Spark actions: two, and three for the sample."""
-    with window.without_exchanges():
+    with window.settings_for_size():
         return [
             *_of_logs(window, now),
             *_of_facts(window),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -47,9 +47,15 @@ _DAY_OF = {table.full_name: "_ingestion_date" for table in (*bronze.EXTRACTED.va
 }
 
 
-# A table of fewer rows is read as one partition.
-_FEW_ROWS = 500_000
-_BROADCAST = "spark.sql.autoBroadcastJoinThreshold"
+# Less than this is read by the driver itself: Spark would spend a second on the table's log and nothing on its rows.
+_FEW_ROWS, _FEW_BYTES = 20_000, 8 * 1024 * 1024
+# With few rows, compiling code, broadcasting and planning again in the middle cost more than they save.
+_FOR_FEW_ROWS = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.shuffle.partitions": "1",
+}
 
 
 @dataclass
@@ -58,6 +64,7 @@ class Window:
 
     lake: Lake
     seen: int
+    _read: dict[str, DataFrame] = field(default_factory=dict)
 
     @property
     def start(self) -> Column:
@@ -69,20 +76,31 @@ class Window:
         """The logs of all checked tables, and that of the results."""
         return {table.full_name: state(self.lake.root, table) for table in (*CHECKED, DQ_METRICS)}
 
+    def _is_small(self, table: Table) -> bool:
+        found = self.states[table.full_name]
+        return found.rows < _FEW_ROWS and found.bytes < _FEW_BYTES
+
     @contextmanager
-    def without_exchanges(self) -> Iterator[None]:
-        """Join without broadcasts meanwhile: few rows in one partition need no exchange, and each of those is a job."""
-        before = self.lake.spark.conf.get(_BROADCAST)
-        self.lake.spark.conf.set(_BROADCAST, "-1")
+    def settings_for_size(self) -> Iterator[None]:
+        """Use settings for few rows meanwhile, where all that is new lies in small tables."""
+        small = all(self._is_small(table) for table in CHECKED if self.has_new(table))
+        conf = self.lake.spark.conf
+        before = {name: conf.get(name) for name in _FOR_FEW_ROWS} if small else {}
         try:
+            for name in before:
+                conf.set(name, _FOR_FEW_ROWS[name])
             yield
         finally:
-            self.lake.spark.conf.set(_BROADCAST, before or "10MB")
+            for name, value in before.items():
+                conf.set(name, value or "")
 
     def read(self, table: Table) -> DataFrame:
-        """Return the table, in one partition where it has few rows."""
-        rows = self.lake.read(table)
-        return rows.coalesce(1) if self.states[table.full_name].rows < _FEW_ROWS else rows
+        """Return the table."""
+        if not self._is_small(table):
+            return self.lake.read(table)
+        if table.full_name not in self._read:
+            self._read[table.full_name] = self.lake.spark.createDataFrame(self.states[table.full_name].arrow())
+        return self._read[table.full_name]
 
     def has_new(self, table: Table) -> bool:
         """Whether any job committed to the table since."""

@@ -49,6 +49,18 @@ class State:
             return int(self.delta.to_pyarrow_dataset().count_rows())
         return int(pc.sum(counts).as_py())
 
+    @property
+    def bytes(self) -> int:
+        """Size of the files."""
+        return int(pc.sum(self._files["size_bytes"]).as_py()) if self.delta and self._files.num_rows else 0
+
+    def arrow(self) -> pa.Table:
+        """Return the rows of a small table; no column is declared free of nulls, so that a null in one can be found."""
+        if self.delta is None:
+            empty: pa.Table = pa.schema(schema(self.table).to_arrow()).empty_table()
+            return _nullable(empty)
+        return _nullable(self.delta.to_pyarrow_dataset().to_table())
+
     def rows_where(self, condition: pc.Expression) -> int:
         """Count the rows that meet a condition; reads the columns that it names."""
         return 0 if self.delta is None else int(self.delta.to_pyarrow_dataset().count_rows(filter=condition))
@@ -82,6 +94,10 @@ class State:
             for name, field in _fields(schema(self.table).to_json()).items()
             if actual.get(name) != field
         ]
+
+
+def _nullable(rows: pa.Table) -> pa.Table:
+    return rows.cast(pa.schema([field.with_nullable(True) for field in rows.schema]))
 
 
 def _fields(text: str) -> Mapping[str, tuple[Any, bool]]:
