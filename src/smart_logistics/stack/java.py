@@ -16,6 +16,8 @@ from smart_logistics.settings import Settings
 from smart_logistics.stack.home import Home
 
 SUPPORTED = (17, 21, 25)
+# The value of LOGISTICS_JAVA_HOME that asks for the wheel's Java even where the machine has one.
+BUNDLED = "bundled"
 # Spark's launcher asks for it by name; a Java without it does not start.
 _NEEDED_MODULE = "jdk.incubator.vector"
 _REMEDY = f"install Java {', '.join(map(str, SUPPORTED[:-1]))} or {SUPPORTED[-1]}, or set LOGISTICS_JAVA_HOME to one"
@@ -58,6 +60,8 @@ def find(settings: Settings, home: Home, environ: Mapping[str, str] | None = Non
     """
     environ = os.environ if environ is None else environ
     given = settings["JAVA_HOME"]
+    if given == BUNDLED:
+        return _wrapped(_bundled_or_fault("LOGISTICS_JAVA_HOME asks for it"), home)
     if given is not None:
         path = Path(given).expanduser().resolve()
         problem = _problem(path)
@@ -70,11 +74,7 @@ def find(settings: Settings, home: Home, environ: Mapping[str, str] | None = Non
         if problem is None:
             return Java(path, _version(path), origin)
         refused.append(f"{origin}: {problem}")
-    bundled = _bundled()
-    if bundled is None:
-        why = "; ".join(refused) or "no JAVA_HOME, no java on the PATH"
-        raise EnvironmentFault(f"no usable Java ({why}), and the bundled one is not installed", remedy=_REMEDY)
-    return _wrapped(bundled, home)
+    return _wrapped(_bundled_or_fault("; ".join(refused) or "no JAVA_HOME, no java on the PATH"), home)
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
@@ -92,6 +92,13 @@ def _bundled() -> Path | None:
         return None
     runtime = Path(spec.origin).parent / "java-runtime"
     return runtime if (runtime / "bin" / "java").exists() else None
+
+
+def _bundled_or_fault(why: str) -> Path:
+    bundled = _bundled()
+    if bundled is None:
+        raise EnvironmentFault(f"no usable Java ({why}), and the bundled one is not installed", remedy=_REMEDY)
+    return bundled
 
 
 def _ask(path: Path, *arguments: str) -> str:

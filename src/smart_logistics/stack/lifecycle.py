@@ -23,7 +23,8 @@ from smart_logistics.stack.supervise import Guard, Supervisor, configure
 from smart_logistics.stack.sweep import leftovers, sweep
 
 Say = Callable[[str], None]
-_HEALTHY_WITHIN = 180.0
+# Fifteen seconds on an idle machine; two minutes were seen on one that had eight times too much to do.
+_HEALTHY_WITHIN = 300.0
 _FAILED_STATES = ("FATAL", "EXITED", "UNKNOWN")
 _PROVISION = "smart_logistics.orchestration.provision"
 

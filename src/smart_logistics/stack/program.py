@@ -105,6 +105,14 @@ def run(
     with log.open("a", encoding="utf-8") as file:
         file.write(f"--- {what}: exit code {done.returncode}\n{output}\n")
     if done.returncode != 0:
-        last = next((line for line in reversed(output.splitlines()) if line.strip()), f"exit code {done.returncode}")
-        raise EnvironmentFault(f"{what} failed: {last.strip()[:300]}", remedy=f"{remedy}; all of it is in {log}")
+        raise EnvironmentFault(
+            f"{what} failed: {_reason(output) or f'exit code {done.returncode}'}",
+            remedy=f"{remedy}; all of it is in {log}",
+        )
     return done.stdout
+
+
+def _reason(output: str) -> str:
+    """Return the line that says most: the last one that is no frame of a Java stack trace."""
+    lines = (line.strip() for line in reversed(output.splitlines()))
+    return next((line[:300] for line in lines if line and not line.startswith(("at ", "... "))), "")

@@ -41,7 +41,7 @@ def check(dsn: str) -> None:
             connection.execute("select 1")
     except psycopg.OperationalError as error:
         # libpq's text names host, user and database, never the password.
-        why = str(error).strip().splitlines()[-1].removeprefix("connection failed: ")
+        why = str(error).strip().splitlines()[0].removeprefix("connection failed: ")
         if any(text in why for text in _REFUSED):
             raise ConfigurationError(
                 f"the source {where} refuses: {why}",
