@@ -69,9 +69,9 @@ def versions(lake: Lake) -> dict[str, int]:
     return {name: found.version() for name, found in opened.items() if found is not None}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1])
 def test_every_table_is_what_the_oracle_says_after_each_wave(lake: Lake, seed: int) -> None:
-    everything = waves(seed, 3)
+    everything = waves(seed, 5, readings_per_truck=60, files=24)
     bronze = Bronze(lake, everything)
     for number, wave in enumerate(everything, 1):
         bronze.add(wave)
@@ -80,9 +80,9 @@ def test_every_table_is_what_the_oracle_says_after_each_wave(lake: Lake, seed: i
         assert faults(lake, wanted, noticed_moments=True) == []
 
 
-@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("seed", [10])
 def test_one_run_gives_what_many_give_and_a_rerun_commits_nothing(spark: SparkSession, tmp_path: Path, seed: int) -> None:
-    everything = waves(seed, 3)
+    everything = waves(seed, 4, readings_per_truck=60, files=24)
     once, often = Lake(spark, str(tmp_path / "once"), ""), Lake(spark, str(tmp_path / "often"), "")
     load(once, everything, at_once=True)
     assert faults(once, expected(everything, every_batch_was_judged=False), noticed_moments=True) == []

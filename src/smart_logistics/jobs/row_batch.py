@@ -147,10 +147,8 @@ class RowBatch:
         """Append the rejections, and close the letters of which a newer version came."""
         recorded = self.lake.progress(REJECTED_RECORDS, self._app)
         fresh = self.judged.filter(F.col("_record_id").isNull() & (F.col("_ingested_at") > instant_literal(recorded)))
-        self.rejected = fresh.filter(F.col(VERDICT).isNotNull()).count()
-        if self.rejected:
-            letters = dead_letter.of_rows(fresh, self.source, self.run_id, self._now)
-            self.lake.append(REJECTED_RECORDS, letters, self.stamp, app=self._app)
+        letters = dead_letter.of_rows(fresh, self.source, self.run_id, self._now)
+        self.rejected = self.lake.append(REJECTED_RECORDS, letters, self.stamp, app=self._app, skip_empty=True)
         if self.letters.open and self.has_new:
             self._close_superseded()
 

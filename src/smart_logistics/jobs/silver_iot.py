@@ -58,10 +58,8 @@ def _readings_of(lake: Lake, dates: list[date]) -> DataFrame:
 def _record(lake: Lake, judged: DataFrame, stamp: int, run_id: str) -> int:
     recorded = lake.progress(REJECTED_RECORDS)
     failed = judged.filter(F.col(readings.VERDICT).isNotNull() & (F.col("_ingested_at") > instant_literal(recorded)))
-    count = failed.count()
-    if count:
-        lake.append(REJECTED_RECORDS, dead_letter.of_readings(failed, run_id, instant_literal(stamp)), stamp)
-    return count
+    letters = dead_letter.of_readings(failed, run_id, instant_literal(stamp))
+    return lake.append(REJECTED_RECORDS, letters, stamp, skip_empty=True)
 
 
 def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> tuple[int, int]:
@@ -91,9 +89,7 @@ def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> 
     )
     flags = lake.update(TARGET, changes)
     fresh = flagged.filter(is_new).select(*TARGET.column_names)
-    added = fresh.count()
-    lake.append(TARGET, fresh, stamp)
-    return flags, added
+    return flags, lake.append(TARGET, fresh, stamp)
 
 
 if __name__ == "__main__":

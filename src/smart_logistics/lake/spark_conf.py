@@ -1,4 +1,4 @@
-"""The one place for Spark configuration. Standard library only: the stack writes it to a file, tests pass it to a session."""
+"""The one place for Spark configuration. Standard library only: the stack writes it to a file, tests to a session."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Table
-from smart_logistics.lake import locks, tables
+from smart_logistics.lake import locks, small, tables
 from smart_logistics.lake.changes import DELETE, INSERT, OPERATION
 
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
@@ -171,22 +172,49 @@ class Lake:
     # Writing
 
     def append(
-        self, table: Table, rows: DataFrame, stamp: int, *, app: str | None = None, evolve: bool = False
-    ) -> None:
-        """Append ``rows`` and this job's progress in one commit; a replay with the same or an older stamp is a no-op.
+        self,
+        table: Table,
+        rows: DataFrame,
+        stamp: int,
+        *,
+        app: str | None = None,
+        evolve: bool = False,
+        skip_empty: bool = False,
+    ) -> int:
+        """Append ``rows`` and this job's progress in one commit; return how many rows there are.
 
-        With ``evolve`` columns that the table does not have yet are added to it.
+        A replay with the same or an older stamp is a no-op. With ``evolve`` columns that the table does not have yet are
+        added to it. With ``skip_empty`` no rows are no commit.
         """
         tables.ensure(self.root, table)
-        with self.writing(table):
-            (
-                rows.write.format("delta")
-                .mode("append")
-                .option("mergeSchema", str(evolve).lower())
-                .option("txnAppId", app or self.job)
-                .option("txnVersion", str(stamp))
-                .save(self.path(table))
-            )
+        name = app or self.job
+        with _kept(rows) as kept:
+            few = None if evolve else self._few(table, kept)
+            count = kept.count() if few is None else len(few)
+            if count or not skip_empty:
+                with self.writing(table):
+                    if few is None:
+                        self._append(table, kept, name, stamp, evolve=evolve)
+                    elif tables.progress(self.root, table, name) < stamp:
+                        small.append(self.root, table, few, app=name, stamp=stamp)
+        return count
+
+    def _append(self, table: Table, rows: DataFrame, app: str, stamp: int, *, evolve: bool) -> None:
+        (
+            rows.write.format("delta")
+            .mode("append")
+            .option("mergeSchema", str(evolve).lower())
+            .option("txnAppId", app)
+            .option("txnVersion", str(stamp))
+            .save(self.path(table))
+        )
+
+    def _few(self, table: Table, rows: DataFrame) -> pa.Table | None:
+        """Return rows that are few enough to be committed from here, None where they are not."""
+        if not small.fits(self.root, table, rows.columns):
+            return None
+        found = rows.limit(small.MOST_ROWS + 1).toArrow()
+        return found if len(found) <= small.MOST_ROWS else None
 
     def merge(
         self,
@@ -205,25 +233,47 @@ class Lake:
         appended: nobody else writes a job's table while the job holds its lock.
         """
         tables.ensure(self.root, table)
+        name = app or self.job
         with _kept(changes) as kept:
-            found = self._concerned(table, kept, partitions)
-            columns = [c.name for c in table.columns if c.name in kept.columns]
-            if found.rows == found.inserts > 0:
-                self.append(table, kept.select(*columns), stamp, app=app)
-            elif found.rows:
-                names, values = ", ".join(f"`{n}`" for n in columns), ", ".join(f"s.`{n}`" for n in columns)
-                with self.writing(table), self._transaction(app or self.job, stamp):
-                    self._merge(
-                        table,
-                        kept,
-                        found.predicate,
-                        f"WHEN MATCHED AND s.{OPERATION} = '{DELETE}' THEN DELETE WHEN MATCHED THEN UPDATE SET "
-                        f"{_assignments(columns)} WHEN NOT MATCHED AND s.{OPERATION} <> '{DELETE}' "
-                        f"THEN INSERT ({names}) VALUES ({values})",
-                    )
+            few = self._few(table, kept)
+            count = None if few is None else self._merge_few(table, few, partitions, name, stamp)
+            if count is None:
+                count = self._merge_many(table, kept, partitions, name, stamp)
         if self.progress(table, app) < stamp:
-            # Nothing differed, and Delta made no commit: say that we came this far.
+            # Nothing differed, and there was no commit: say that we came this far.
             self.advance(table, stamp, app=app)
+        return count
+
+    def _merge_few(self, table: Table, few: pa.Table, partitions: DataFrame | None, app: str, stamp: int) -> int | None:
+        """Commit few changes from here; None where too many rows would be rewritten with them."""
+        if not len(few) or self.progress(table, app) >= stamp:
+            return 0
+        if small.only_inserts(few):
+            with self.writing(table):
+                small.append(self.root, table, few.drop_columns([OPERATION]), app=app, stamp=stamp)
+            return len(few)
+        concerned = small.concerned(table, few, self._partitions(table, partitions))
+        if not small.may_rewrite(self.root, table, concerned):
+            return None
+        with self.writing(table):
+            small.merge(self.root, table, few, concerned, progress=(app, stamp))
+        return len(few)
+
+    def _merge_many(self, table: Table, changes: DataFrame, partitions: DataFrame | None, app: str, stamp: int) -> int:
+        found = self._concerned(table, changes, partitions)
+        columns = [c.name for c in table.columns if c.name in changes.columns]
+        if found.rows == found.inserts > 0:
+            with self.writing(table):
+                self._append(table, changes.select(*columns), app, stamp, evolve=False)
+        elif found.rows:
+            names, values = ", ".join(f"`{n}`" for n in columns), ", ".join(f"s.`{n}`" for n in columns)
+            clauses = [
+                f"WHEN MATCHED AND s.{OPERATION} = '{DELETE}' THEN DELETE",
+                f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}",
+                f"WHEN NOT MATCHED AND s.{OPERATION} <> '{DELETE}' THEN INSERT ({names}) VALUES ({values})",
+            ]
+            with self.writing(table), self._transaction(app, stamp):
+                self._merge(table, changes, found.predicate, " ".join(clauses))
         return found.rows
 
     def advance(self, table: Table, stamp: int, *, app: str | None = None) -> None:
@@ -233,12 +283,21 @@ class Lake:
 
     def update(self, table: Table, changes: DataFrame) -> int:
         """Set the columns of ``changes`` in the rows of their key (and partition); return how many rows that were."""
+        tables.ensure(self.root, table)
         with _kept(changes) as kept:
+            few = self._few(table, kept)
+            if few is not None:
+                concerned = small.concerned(table, few, {})
+                if not len(few):
+                    return 0
+                if small.may_rewrite(self.root, table, concerned):
+                    with self.writing(table):
+                        small.merge(self.root, table, few, concerned, progress=None)
+                    return len(few)
             found = self._concerned(table, kept, None)
             columns = [c.name for c in table.columns if c.name in kept.columns]
-            if found.rows:
-                with self.writing(table):
-                    self._merge(table, kept, found.predicate, f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}")
+            with self.writing(table):
+                self._merge(table, kept, found.predicate, f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}")
         return found.rows
 
     def _merge(self, table: Table, source: DataFrame, predicate: list[str], clauses: str) -> None:
@@ -263,12 +322,18 @@ class Lake:
             between = f"t.`{key}` BETWEEN {sql_literal(row['_low'])} AND {sql_literal(row['_high'])}"
             return _Concerned(row["_n"], row["_inserts"], [between])
         named = {name: set(row[name]) for name in table.partitions}
-        if partitions is not None and row["_inserts"] < row["_n"]:
-            for other in partitions.select(*table.partitions).distinct().collect():
-                for name in table.partitions:
-                    named[name].add(other[name])
+        if row["_inserts"] < row["_n"]:
+            for name, values in self._partitions(table, partitions).items():
+                named[name] |= values
         predicate = [f"t.`{n}` IN ({', '.join(map(sql_literal, sorted(named[n])))})" for n in table.partitions]
         return _Concerned(row["_n"], row["_inserts"], predicate)
+
+    @staticmethod
+    def _partitions(table: Table, rows: DataFrame | None) -> dict[str, set[Any]]:
+        if rows is None or not table.partitions:
+            return {}
+        found = rows.select(*table.partitions).distinct().collect()
+        return {name: {row[name] for row in found} for name in table.partitions}
 
     @contextmanager
     def _transaction(self, app: str, stamp: int) -> Iterator[None]:

@@ -1,0 +1,125 @@
+"""Small batches are committed from this process, without Spark's writers.
+
+Spark computes what changes; committing it through Spark costs a second of processor time and half a dozen jobs for each
+table, however few the rows, and a run writes to twenty tables. Here it costs milliseconds. Only on local storage, where
+the table's kernel lock keeps all other writers out, and only where the rows written and rewritten are few; the rest takes
+Spark's way, which spreads it.
+
+Rows that stay are rewritten by pyarrow and not by delta-rs's own MERGE: that leaves files whose texts are Arrow's
+``string_view``, on which filters of pyarrow's datasets fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+
+from smart_logistics.contracts.model import Table
+from smart_logistics.lake import tables
+from smart_logistics.lake.changes import DELETE, INSERT, OPERATION
+
+MOST_ROWS = 20_000
+_MOST_REWRITTEN = 50_000
+Partitions = Mapping[str, Collection[Any]]
+
+
+def fits(lakehouse: str, table: Table, columns: Iterable[str]) -> bool:
+    """Return whether rows of these columns can be written here at all: on local storage, into columns that exist."""
+    if not tables.is_local(lakehouse):
+        return False
+    found = tables.open_table(lakehouse, table)
+    return found is not None and {*columns} - {OPERATION} <= {field.name for field in found.schema().fields}
+
+
+def concerned(table: Table, changes: pa.Table, further: Partitions) -> dict[str, list[Any]]:
+    """Return the values of each partition column under which changed rows lie, or may lie until now."""
+    return {name: sorted({*changes[name].to_pylist(), *further.get(name, ())}) for name in table.partitions}
+
+
+def may_rewrite(lakehouse: str, table: Table, partitions: Partitions) -> bool:
+    """Return whether what lies in these partitions is little enough to be rewritten here."""
+    found = DeltaTable(tables.uri(lakehouse, table))
+    files = pa.table(found.get_add_actions(flatten=True))
+    for name, values in partitions.items():
+        column = files[f"partition.{name}"]
+        files = files.filter(pc.is_in(column, value_set=pa.array(values, column.type)))
+    rows = files["num_records"]
+    # A file that does not say how many rows it has is no small one.
+    return not rows.null_count and (pc.sum(rows).as_py() or 0) <= _MOST_REWRITTEN
+
+
+def append(lakehouse: str, table: Table, rows: pa.Table, *, app: str, stamp: int) -> None:
+    """Append ``rows`` with the progress of ``app``. The caller holds the table's lock and knows this is no replay."""
+    found = DeltaTable(tables.uri(lakehouse, table))
+    write_deltalake(found, _conform(rows, found), mode="append", commit_properties=_progress(app, stamp))
+
+
+def merge(
+    lakehouse: str, table: Table, changes: pa.Table, partitions: Partitions, *, progress: tuple[str, int] | None
+) -> None:
+    """Apply ``changes`` by the table's key; without ``_operation`` they only update the columns that they have.
+
+    ``partitions`` name everything that is concerned (see ``concerned``). The caller holds the table's lock.
+    """
+    found = DeltaTable(tables.uri(lakehouse, table))
+    where = [pc.field(name).isin(list(values)) for name, values in partitions.items()]
+    there = found.to_pyarrow_dataset().to_table(filter=_all(where))
+    changed = dict(zip(_keys(changes, table), range(len(changes)), strict=True))
+    at = [changed.get(key) for key in _keys(there, table)]
+    stays = _conform(there.filter(pa.array([place is None for place in at])), found)
+    if OPERATION in changes.column_names:
+        new = changes.filter(pc.not_equal(changes[OPERATION], DELETE)).drop_columns([OPERATION])
+    else:
+        new = there.filter(pa.array([place is not None for place in at]))
+        places = pa.array([place for place in at if place is not None], pa.int64())
+        for name in changes.column_names:
+            new = new.set_column(new.schema.get_field_index(name), name, changes[name].take(places))
+    predicate = " AND ".join(f"{name} IN ({', '.join(map(_literal, values))})" for name, values in partitions.items())
+    write_deltalake(
+        found,
+        pa.concat_tables([stays, _conform(new, found)]),
+        mode="overwrite",
+        predicate=predicate or None,
+        commit_properties=None if progress is None else _progress(*progress),
+    )
+
+
+def _keys(rows: pa.Table, table: Table) -> Iterable[tuple[Any, ...]]:
+    return zip(*(rows[name].to_pylist() for name in table.key), strict=True)
+
+
+def _all(conditions: list[pc.Expression]) -> pc.Expression | None:
+    result = None
+    for condition in conditions:
+        result = condition if result is None else result & condition
+    return result
+
+
+def only_inserts(changes: pa.Table) -> bool:
+    """Return whether every change is a new row."""
+    return bool(pc.all(pc.equal(changes[OPERATION], INSERT)).as_py())
+
+
+def _progress(app: str, stamp: int) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(app, stamp)])
+
+
+def _conform(rows: pa.Table, found: DeltaTable) -> pa.Table:
+    """Return ``rows`` in the table's types and order; what they lack is null."""
+    schema = pa.schema(found.schema().to_arrow())
+    columns = [
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, date):
+        return f"'{value.isoformat()}'"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
