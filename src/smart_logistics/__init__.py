@@ -1,4 +1,6 @@
-"""A cold-chain lakehouse that Airflow runs. The folders, in the order in which a reading travels:
+"""A cold-chain lakehouse that Airflow runs.
+
+The folders, in the order in which a reading travels:
 
 contracts      what each table is: columns, key, partition, rules; everything else derives from it (standard library)
 settings       the only reader of the environment; errors: one family, by cause

@@ -27,7 +27,7 @@ class Kind(Enum):
     STACK = "read by the command line when it starts the local stack"
     DAG = "read from the environment when the DAG file is parsed"
     JOB = "an Airflow Variable, editable in the UI, handed to the jobs that use it"
-    SECRET = "read at start, kept only in files of mode 0600"
+    PRIVATE = "read at start, kept only in files of mode 0600"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _port(text: str) -> int:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOME", "./.local", Kind.STACK, "all state of the local stack"),
-    Setting("SOURCE_DSN", None, Kind.SECRET, "postgresql://user:password@host:port/database of the source system"),
+    Setting("SOURCE_DSN", None, Kind.PRIVATE, "postgresql://user:password@host:port/database of the source system"),
     Setting("LAKEHOUSE", None, Kind.STACK, "root URI of the Delta tables; default $LOGISTICS_HOME/lakehouse"),
     Setting("LANDING", None, Kind.STACK, "folder where the IoT gateway drops files; default $LOGISTICS_HOME/landing"),
     Setting("SPARK_MASTER", None, Kind.STACK, "any Spark master URL; default the local standalone cluster"),
@@ -100,7 +100,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SMTP_HOST", None, Kind.STACK, "mail server; without one alerts are logged only"),
     Setting("SMTP_PORT", "25", Kind.STACK, "port of the mail server", _port),
     Setting("SMTP_USER", None, Kind.STACK, "login at the mail server"),
-    Setting("SMTP_PASSWORD", None, Kind.SECRET, "password at the mail server"),
+    Setting("SMTP_PASSWORD", None, Kind.PRIVATE, "password at the mail server"),
     Setting("SMTP_FROM", "logistics@localhost", Kind.STACK, "sender of alerts"),
     Setting("SMTP_TO", None, Kind.STACK, "receivers of alerts, separated by commas"),
     Setting("RETRIES", "3", Kind.DAG, "retries of a task", _not_negative),

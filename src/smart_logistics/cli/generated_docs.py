@@ -24,9 +24,9 @@ def data_model() -> str:
     parts = [
         _HEAD,
         "# Data model",
-        "Every table is a Delta table at `<lakehouse>/<layer>/<name>`; query them with `logistics query`. Times are UTC. "
-        "Columns that begin with an underscore serve the pipeline: `_ingested_at` is the stamp of the batch that brought a "
-        "row, `_changed_at` the stamp at which it last changed.",
+        "Every table is a Delta table at `<lakehouse>/<layer>/<name>`; query them with `logistics query`. Times are "
+        "UTC. Columns that begin with an underscore serve the pipeline: `_ingested_at` is the stamp of the batch that "
+        "brought a row, `_changed_at` the stamp at which it last changed.",
     ]
     for layer, title in _LAYERS.items():
         parts.append(f"## {title}")
@@ -54,8 +54,9 @@ def configuration() -> str:
         _HEAD,
         "# Configuration",
         "Each setting has an environment variable, read when a command starts; entries of a `.env` file in the working "
-        "directory count as well. What the jobs use becomes an Airflow Variable at `logistics up` and can be changed in "
-        "Airflow's UI: a value that the environment gives wins at the next `up`, a default never overwrites an edit.",
+        "directory count as well. What the jobs use becomes an Airflow Variable at `logistics up` and can be changed "
+        "in Airflow's UI: a value that the environment gives wins at the next `up`, a default never overwrites "
+        "an edit.",
     ]
     for kind in Kind:
         chosen = [setting for setting in SETTINGS if setting.kind is kind]

@@ -1,4 +1,4 @@
-"""How a table is declared. Everything else (DDL, validation, checks, the data-model page) derives from the declaration."""
+"""How a table is declared. All else (DDL, validation, checks, the data-model page) derives from the declaration."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Column:
 class Table:
     """One Delta table at ``<lakehouse>/<layer>/<name>``.
 
-    ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders; ``apps`` are the names
-    under which jobs record their progress in its commits.
+    ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders; ``apps`` are the
+    names under which jobs record their progress in its commits.
     """
 
     layer: str

@@ -1,7 +1,8 @@
 """Silver: typed, judged, one row for each key; shipments as SCD2; rejected rows are in the dead letter.
 
-Columns that begin with an underscore serve the pipeline, not the reader: ``_changed_at`` is the batch stamp at which the
-row last changed (consumers take what is newer than what they have seen), ``_ingested_at`` the extraction of its version.
+Columns that begin with an underscore serve the pipeline, not the reader: ``_changed_at`` is the batch stamp at which
+the row last changed (consumers take what is newer than what they have seen), ``_ingested_at`` the extraction of its
+version.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def _typed(source: SourceTable) -> tuple[Column, ...]:
 def _latest(source: SourceTable, *extra: Column) -> Table:
     if source.name in USED_BY_GOLD:
         used = ", ".join(USED_BY_GOLD[source.name])
-        extra = (required(USED_CHANGED_AT, "timestamp", f"Batch stamp at which what Gold uses changed: {used}."), *extra)
+        meaning = f"Batch stamp at which what Gold uses changed: {used}."
+        extra = (required(USED_CHANGED_AT, "timestamp", meaning), *extra)
     return Table(
         LAYER,
         source.name,

@@ -53,7 +53,7 @@ def parse(job: Job, argv: list[str]) -> argparse.Namespace:
 
 
 def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers: tuple[str, ...] = ()) -> None:
-    """Run a job's body under its lock and end the process: 0 and one result line, or the error's exit code and one line.
+    """Run a job's body under its lock and end the process: 0 and a result line, or the error's exit code and a line.
 
     ``producers`` are the jobs whose tables it reads: they may not be in the middle of a batch meanwhile.
     """
@@ -93,7 +93,7 @@ def _of_spark(error: Exception) -> LogisticsError:
 
 
 def why(message: str) -> str:
-    """Return the line of a Java error's text that says why: the innermost cause, else what was thrown, never a frame."""
+    """Return the line of a Java error's text that says why: the innermost cause, else what was thrown."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by:")]
     # Py4J's own first line says only which call failed; the exception follows after a colon.

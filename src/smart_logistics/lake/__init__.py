@@ -1,1 +1,1 @@
-"""The only room that opens Spark and reads and writes Delta. ``spark_conf`` alone is for everyone (standard library)."""
+"""The only room that opens Spark and reads and writes Delta. What needs no Spark is for everyone."""

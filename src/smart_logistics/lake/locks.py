@@ -1,9 +1,9 @@
 """Kernel locks of the lakehouse on local storage, where Delta alone cannot keep two writers apart.
 
-Two JVMs that commit the same version through Delta's store for local files can both be told that they won. So each writer
-holds ``flock`` on one file for the table (or job) it writes. The kernel frees a lock when its process dies, but the committer
-is the JVM beside that Python process and may live a moment longer: the holder writes down that JVM, and whoever takes the
-lock over waits until it is gone.
+Two JVMs that commit the same version through Delta's store for local files can both be told that they won. So each
+writer holds ``flock`` on one file for the table (or job) it writes. The kernel frees a lock when its process dies, but
+the committer is the JVM beside that Python process and may live a moment longer: the holder writes down that JVM, and
+whoever takes the lock over waits until it is gone.
 """
 
 from __future__ import annotations

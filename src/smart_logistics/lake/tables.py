@@ -1,8 +1,8 @@
 """Delta tables without a JVM: where they lie, how they are made, and how far each job has come in them.
 
-Progress is Delta's own transaction identifier: each commit of a job carries ``(app, stamp)``, in the very commit that it
-describes, so data and progress cannot part. ``stamp`` is microseconds since 1970 and grows over the whole lakehouse: a
-consumer that committed at stamp *s* has seen all that its producers committed up to *s*, and nothing later.
+Progress is Delta's own transaction identifier: each commit of a job carries ``(app, stamp)``, in the very commit that
+it describes, so data and progress cannot part. ``stamp`` is microseconds since 1970 and grows over the whole
+lakehouse: a consumer that committed at stamp *s* has seen all that its producers committed up to *s*, and nothing later.
 Never RESTORE such a table: the identifiers stay where they were and later commits would be taken for replays.
 """
 
@@ -145,7 +145,7 @@ def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None
 
 
 def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app: str = "", stamp: int = 0) -> None:
-    """Append a few rows from this process; with ``app`` the commit carries its progress. The caller holds the table's lock."""
+    """Append a few rows from this process, with ``app`` its progress too. The caller holds the table's lock."""
     ensure(lakehouse, table)
     arrow = pa.Table.from_pylist(rows, schema=pa.schema(schema(table).to_arrow()))
     properties = CommitProperties(app_transactions=[Transaction(app, stamp)]) if app else None
