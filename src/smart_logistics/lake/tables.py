@@ -2,8 +2,8 @@
 
 Progress is Delta's own transaction identifier: each commit of a job carries ``(app, stamp)``, in the very commit that
 it describes, so data and progress cannot part. ``stamp`` is microseconds since 1970 and grows over the whole
-lakehouse: a consumer that committed at stamp *s* has seen all that its producers committed up to *s*, and nothing later.
-Never RESTORE such a table: the identifiers stay where they were and later commits would be taken for replays.
+lakehouse: a consumer that committed at stamp *s* has seen all that its producers committed up to *s*, and nothing
+later. Never RESTORE such a table: the identifiers stay where they were and later commits would be taken for replays.
 """
 
 from __future__ import annotations
