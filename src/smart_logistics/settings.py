@@ -84,18 +84,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SPARK_UI_PORT", None, Kind.STACK, "port of the Spark master's page; default a free one, kept", _port),
     Setting("SPARK_WORKER_PORT", None, Kind.STACK, "port of the Spark worker; default a free one, kept", _port),
     Setting("SPARK_WORKER_UI_PORT", None, Kind.STACK, "port of the worker's page; default a free one, kept", _port),
+    Setting("AIRFLOW_LOG_PORT", None, Kind.STACK, "port of the server of task logs; default a free one, kept", _port),
     Setting(
-        "AIRFLOW_LOG_PORT", None, Kind.STACK, "port of the scheduler's log server; default a free one, kept", _port
-    ),
-    Setting(
-        "AIRFLOW_TRIGGERER_LOG_PORT",
+        "JAVA_HOME",
         None,
         Kind.STACK,
-        "port of the triggerer's log server; default a free one, kept",
-        _port,
-    ),
-    Setting(
-        "JAVA_HOME", None, Kind.STACK, "the Java to use; default JAVA_HOME, else java on PATH, else the bundled one"
+        "the Java to use, or `bundled`; default JAVA_HOME, else java on PATH, else the bundled one",
     ),
     Setting("SMTP_HOST", None, Kind.STACK, "mail server; without one alerts are logged only"),
     Setting("SMTP_PORT", "25", Kind.STACK, "port of the mail server", _port),

@@ -130,7 +130,7 @@ def environment(settings: Settings, home: Home, java: Java) -> dict[str, str]:
     given = {
         setting.variable: os.environ[setting.variable]
         for setting in SETTINGS
-        if setting.name in settings.given and setting.kind is not Kind.SECRET and setting.variable in os.environ
+        if setting.name in settings.given and setting.kind is not Kind.PRIVATE and setting.variable in os.environ
     }
     given |= {
         f"{PREFIX}HOME": str(home.root),

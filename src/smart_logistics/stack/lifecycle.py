@@ -25,7 +25,8 @@ from smart_logistics.stack.sweep import leftovers, sweep
 Say = Callable[[str], None]
 # Fifteen seconds on an idle machine; two minutes were seen on one that had eight times too much to do.
 _HEALTHY_WITHIN = 300.0
-_FAILED_STATES = ("FATAL", "EXITED", "UNKNOWN")
+# Started again and again, each time long enough to count as started.
+_TOO_MANY_STARTS = 4
 _PROVISION = "smart_logistics.orchestration.provision"
 
 
@@ -135,13 +136,15 @@ def _await(
     waiting = list(names)
     began = time.monotonic()
     why: dict[str, str] = {}
+    starts: dict[str, set[float]] = {name: set() for name in names}
     while waiting:
         if beside is not None and beside.done() and beside.exception() is not None:
             return  # the caller raises it
         processes = supervisor.processes()
         for name in list(waiting):
             info = processes.get(name, {})
-            if info.get("statename") in _FAILED_STATES:
+            starts[name].add(float(info.get("start", 0)))
+            if info.get("statename") == "FATAL" or len(starts[name]) > _TOO_MANY_STARTS:
                 raise EnvironmentFault(
                     f"{name} does not stay up: {_last_line(plan.home, name)}", remedy=_see(plan.home, name)
                 )

@@ -55,8 +55,11 @@ def test_without_any_java_the_error_says_what_to_install(
     assert "install Java 17, 21 or 25" in caught.value.remedy
 
 
-def test_the_bundled_java_runs_with_the_argument_that_it_does_not_know(given: Settings, home: Home) -> None:
-    found = java.find(given, home, {"PATH": "/nowhere"})
+@pytest.mark.parametrize("asked", [{}, {"LOGISTICS_JAVA_HOME": "bundled"}])
+def test_the_bundled_java_runs_with_the_argument_that_it_does_not_know(
+    root: Path, home: Home, asked: dict[str, str]
+) -> None:
+    found = java.find(settings.load({"LOGISTICS_HOME": str(root), **asked}), home, {"PATH": "/nowhere"})
     assert found.version == 21
     assert "bundled" in found.origin
     done = subprocess.run(
