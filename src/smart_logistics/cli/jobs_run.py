@@ -38,7 +38,7 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
     job = catalog.JOBS.get(name)
     if job is None:
         raise ConfigurationError(f"there is no job {name}", remedy=f"one of: {', '.join(catalog.JOBS)}")
-    submit.check_installed()
+    submit.spark_home()
     loaded = settings.load()
     home = Home.of(loaded)
     if not home.spark_properties.exists():

@@ -16,21 +16,24 @@ from smart_logistics.jobs.catalog import Job
 from smart_logistics.settings import REPOSITORY
 
 SOURCE_DSN = "LOGISTICS_SOURCE_DSN"
-_SPARK_BIN = REPOSITORY / ".venv-spark" / "bin"
+SPARK_ENVIRONMENT = REPOSITORY / ".venv-spark"
+_SPARK_BIN = SPARK_ENVIRONMENT / "bin"
 SPARK_SUBMIT = str(_SPARK_BIN / "spark-submit")
 _TETHER = Path(__file__).with_name("tether.py")
 # What the submitter knows and a driver has no business with: Airflow's configuration (keys, database) and mail.
 _WITHHELD = ("AIRFLOW", "_AIRFLOW", "LOGISTICS_SMTP", SOURCE_DSN)
 
 
-def check_installed() -> None:
-    """Check that the jobs' own environment is there.
+def spark_home() -> Path:
+    """Return Spark's own folder in the jobs' environment.
 
     Raises:
-        EnvironmentFault: it is not.
+        EnvironmentFault: it is not there.
     """
-    if not Path(SPARK_SUBMIT).exists():
-        raise EnvironmentFault(f"there is no {SPARK_SUBMIT}", remedy="run `make install`")
+    found = sorted(SPARK_ENVIRONMENT.glob("lib/python3*/site-packages/pyspark"))
+    if not found or not list(found[0].glob("jars/spark-core_*.jar")):
+        raise EnvironmentFault(f"there is no Spark in {SPARK_ENVIRONMENT}", remedy="run `make install`")
+    return found[0]
 
 
 def tethered(binary: str) -> list[str]:
@@ -69,7 +72,8 @@ def environment(job: Job, *, source_dsn: str | None, base: Mapping[str, str] | N
     """
     given = os.environ if base is None else base
     kept = {name: value for name, value in given.items() if not name.startswith(_WITHHELD)}
-    # Without it spark-submit does not find the pyspark that it belongs to.
+    # Spark's own search for it breaks on a path with a space, and finds another where the user has one.
+    kept["SPARK_HOME"] = str(spark_home())
     kept.setdefault("PYSPARK_PYTHON", str(_SPARK_BIN / "python"))
     kept.setdefault("PYSPARK_DRIVER_PYTHON", kept["PYSPARK_PYTHON"])
     if job.reads_source and source_dsn:

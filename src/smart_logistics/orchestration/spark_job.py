@@ -122,7 +122,7 @@ class SparkJobOperator(SparkSubmitOperator):
         Raises:
             LogisticsError: of the class that the job's exit code and error line name.
         """
-        submit.check_installed()
+        submit.spark_home()
         # The provider would submit to yarn where the connection is missing.
         connections.required(connections.SPARK)
         hook = self._hook = self._get_hook()

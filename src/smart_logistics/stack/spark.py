@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from smart_logistics.errors import EnvironmentFault
+from smart_logistics.jobs import submit
 from smart_logistics.lake import spark_conf
 from smart_logistics.settings import REPOSITORY, Settings
 from smart_logistics.stack.credentials import secret, write_private
@@ -29,7 +30,7 @@ def spark_environment() -> Path:
     Raises:
         EnvironmentFault: it is not installed.
     """
-    path = REPOSITORY / ".venv-spark"
+    path = submit.SPARK_ENVIRONMENT
     if not (path / "bin" / "python").exists():
         raise EnvironmentFault(f"the jobs' environment {path} is not installed", remedy="run `make install`")
     return path
@@ -46,15 +47,13 @@ def spark_home() -> Path:
     Raises:
         EnvironmentFault: Spark is not there, or another version.
     """
-    found = sorted(spark_environment().glob("lib/python3*/site-packages/pyspark"))
-    if not found or not list(found[0].glob("jars/spark-core_*.jar")):
-        raise EnvironmentFault("the jobs' environment has no Spark", remedy="run `make install`")
-    core = next(found[0].glob("jars/spark-core_*.jar")).stem
+    home = submit.spark_home()
+    core = next(home.glob("jars/spark-core_*.jar")).stem
     if not core.endswith(f"-{SPARK_VERSION}"):
         raise EnvironmentFault(
             f"the jobs' environment has {core}, but {SPARK_VERSION} is needed", remedy="run `make install`"
         )
-    return found[0]
+    return home
 
 
 def master_url(settings: Settings, ports: Ports) -> str:
