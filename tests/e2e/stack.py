@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from deltalake import DeltaTable
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -82,3 +83,17 @@ def states(run: dict[str, Any]) -> dict[str, str]:
 def content(rows: list[Row], key: str) -> dict[Any, tuple[Any, ...]]:
     """Return rows by key, comparable."""
     return {row[key]: tuple(str(row[name]) for name in sorted(row)) for row in rows}
+
+
+def processes(stack: Stack) -> list[psutil.Process]:
+    """Return every live process that has to do with the home: by its arguments, its folder or its environment."""
+    mine = str(stack.home)
+    found = []
+    for process in psutil.process_iter():
+        try:
+            traces = [*process.cmdline(), process.cwd(), process.environ().get("LOGISTICS_HOME", "")]
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if process.pid != os.getpid() and any(mine in trace for trace in traces):
+            found.append(process)
+    return found

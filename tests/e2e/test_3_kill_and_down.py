@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 from typing import Any
@@ -11,7 +10,7 @@ import psutil
 import pytest
 
 from tests.e2e.lake import agrees_with_the_oracle, everything
-from tests.e2e.stack import Stack, states
+from tests.e2e.stack import Stack, processes, states
 
 
 def test_up_recovers_after_everything_was_killed(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,20 +33,6 @@ def test_down_leaves_no_process_and_no_port(stack: Stack) -> None:
     for port in ports:
         with socket.socket() as probe, pytest.raises(OSError, match="refused"):
             probe.connect(("127.0.0.1", port))
-
-
-def processes(stack: Stack) -> list[psutil.Process]:
-    """Return every live process that has to do with the home: by its arguments, its folder or its environment."""
-    mine = str(stack.home)
-    found = []
-    for process in psutil.process_iter():
-        try:
-            traces = [*process.cmdline(), process.cwd(), process.environ().get("LOGISTICS_HOME", "")]
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-        if process.pid != os.getpid() and any(mine in trace for trace in traces):
-            found.append(process)
-    return found
 
 
 def with_luck(process: psutil.Process) -> None:

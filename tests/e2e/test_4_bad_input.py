@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack
-from tests.e2e.test_3_kill_and_down import processes
+from tests.e2e.stack import Stack, processes
 
 NOBODY_LISTENS = "postgresql://reader:a-secret-word@127.0.0.1:1/logistics"
 
