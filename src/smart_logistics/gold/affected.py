@@ -6,13 +6,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
-def by_parents(shipments: DataFrame, column: str, keys: DataFrame) -> DataFrame:
-    """Return the shipments whose ``column`` is among ``keys`` (one column)."""
-    (key,) = keys.columns
-    wanted = F.broadcast(keys.select(F.col(key).alias("_key")))
-    return shipments.join(wanted, F.col(column) == F.col("_key"), "left_semi").select("shipment_id")
-
-
 def by_assignments(changed: DataFrame) -> DataFrame:
     """Return the shipments that changed assignments name now or named before."""
     former = F.coalesce("_former_shipment_ids", F.array().cast("array<string>"))

@@ -9,7 +9,7 @@ from smart_logistics.gold.severity import judged, minutes
 
 
 def runs(points: DataFrame) -> DataFrame:
-    """Return one row for each excursion among ``points.held``, with ``held_us`` beside the columns of the Gold table."""
+    """Return one row for each excursion among ``points.held``: the Gold table's columns and ``held_us``."""
     # The smallest of these is the earliest reading of the greatest deviation.
     by_deviation = F.struct(
         (-F.col("deviation")).alias("below"), "event_ts", "truck_id", "temperature", "latitude", "longitude"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from smart_logistics.lake.at_hand import Condition, Where
 
 Days = tuple[date, date | None]
 """First and last day, both included; None = no end."""
@@ -25,10 +24,10 @@ def merged(spans: Iterable[Days]) -> list[Days]:
     return result
 
 
-def within(column: str, spans: Iterable[Days]) -> Column:
-    """Return whether the date ``column`` lies in one of ``spans``, said in literals."""
-    found = F.lit(False)
+def within(column: str, spans: Iterable[Days]) -> Where:
+    """Return the condition that the date ``column`` lies in one of ``spans``."""
+    where: list[list[Condition]] = []
     for first, last in merged(spans):
-        day = F.col(column)
-        found = found | ((day >= F.lit(first)) if last is None else day.between(F.lit(first), F.lit(last)))
-    return found
+        starts: list[Condition] = [(column, ">=", first)]
+        where.append(starts if last is None else [*starts, (column, "<=", last)])
+    return where

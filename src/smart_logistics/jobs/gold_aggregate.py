@@ -7,6 +7,7 @@ and computes both again; the same Silver gives the same rows, so nothing is left
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -101,28 +102,26 @@ class _Batch:
 
     def affected(self) -> DataFrame:
         """Return the ids of the shipments that must be judged again."""
-        versions = self.lake.read(silver.SHIPMENT_VERSIONS)
         if self.everything or not self.seen:
-            return versions.select(_ID).distinct()
+            return self.lake.read(silver.SHIPMENT_VERSIONS).select(_ID).distinct()
         found = [self.lake.since(silver.SHIPMENT_VERSIONS, self.seen).select(_ID)]
         for table, column in _PARENTS:
             if _has_news(self.lake, table, self.seen):
-                keys = self.lake.since(table, self.seen, column=silver.USED_CHANGED_AT).select(table.key[0])
-                found.append(affected.by_parents(versions, column, keys))
+                changed = self.lake.since(table, self.seen, column=silver.USED_CHANGED_AT)
+                children = self.lake.lookup(silver.SHIPMENT_VERSIONS, column, changed.select(table.key[0]))
+                found.append(children.select(_ID))
         found.append(affected.by_assignments(self.lake.since(silver.TRUCK_ASSIGNMENTS, self.seen)))
         if _has_news(self.lake, silver.VEHICLES, self.seen):
-            found.append(affected.by_assignments(self._of_changed_vehicles()))
+            changed = self.lake.since(silver.VEHICLES, self.seen, column=silver.USED_CHANGED_AT)
+            found.append(affected.by_assignments(self._assignments_of(changed)))
         if _has_news(self.lake, silver.IOT_TELEMETRY, self.seen):
-            everyone = self.counting(self.lake.read(silver.TRUCK_ASSIGNMENTS))
-            found.append(affected.by_readings(self.lake.since(silver.IOT_TELEMETRY, self.seen), everyone))
-        union = found[0]
-        for frame in found[1:]:
-            union = union.union(frame)
-        return union.distinct()
+            readings = self.keep(self.lake.since(silver.IOT_TELEMETRY, self.seen).select("truck_id", "event_ts"))
+            vehicles = self.lake.lookup(silver.VEHICLES, "license_plate", readings.select("truck_id"))
+            found.append(affected.by_readings(readings, self.counting(self._assignments_of(vehicles))))
+        return reduce(DataFrame.union, found).distinct()
 
-    def _of_changed_vehicles(self) -> DataFrame:
-        changed = self.lake.since(silver.VEHICLES, self.seen, column=silver.USED_CHANGED_AT).select("vehicle_id")
-        return self.lake.read(silver.TRUCK_ASSIGNMENTS).join(F.broadcast(changed), "vehicle_id", "left_semi")
+    def _assignments_of(self, vehicles: DataFrame) -> DataFrame:
+        return self.lake.lookup(silver.TRUCK_ASSIGNMENTS, "vehicle_id", vehicles.select("vehicle_id"))
 
     # What is read for it
 
@@ -131,19 +130,21 @@ class _Batch:
         return analytics.facts(
             shipments,
             self.lake.lookup(silver.ORDERS, "order_id", shipments.select("order_id")),
-            self.lake.read(silver.WAREHOUSES),
-            self.lake.read(silver.SHIPMENT_TYPES),
+            self.lake.rows(silver.WAREHOUSES, []),
+            self.lake.rows(silver.SHIPMENT_TYPES, []),
         )
 
     def counting(self, rows: DataFrame) -> DataFrame:
         """Return those of the assignments that count, with their plates."""
-        return assignments.counting(rows, self.lake.read(silver.VEHICLES))
+        return assignments.counting(rows, self.lake.rows(silver.VEHICLES, []))
 
     def readings(self, carried: DataFrame) -> DataFrame:
         """Return Silver's readings of the days in which the shipments were carried."""
         days = carried.select(F.to_date("starts_at"), F.to_date("ends_at")).distinct().collect()
         spans = [(row[0], row[1]) for row in days]
-        return self.lake.read(silver.IOT_TELEMETRY).filter(within("reading_date", spans))
+        if not spans:
+            return self.lake.nothing(silver.IOT_TELEMETRY)
+        return self.lake.rows(silver.IOT_TELEMETRY, within("reading_date", spans))
 
     @staticmethod
     def _limits(facts: DataFrame) -> DataFrame:
@@ -164,10 +165,8 @@ class _Batch:
     # What is written
 
     def _merge(self, table: Table, wanted: DataFrame, ids: DataFrame, months: list[tuple[int, int]], stamp: int) -> int:
-        there = F.lit(False)
-        for year, month in months:
-            there = there | ((F.col("year") == year) & (F.col("month") == month))
-        existing = self.keep(self.lake.read(table).filter(there).join(F.broadcast(ids), _ID, "left_semi"))
+        there = [[("year", "=", year), ("month", "=", month)] for year, month in months]
+        existing = self.keep(self.lake.rows(table, there).join(F.broadcast(ids), _ID, "left_semi"))
         compared = [name for name in table.column_names if name != "updated_at"]
         changes = difference(existing, wanted, table.key, compared, delete=True)
         if "updated_at" in table.column_names:

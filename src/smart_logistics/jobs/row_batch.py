@@ -1,4 +1,4 @@
-"""One source table's way from Bronze to Silver: what is new is judged, recorded and settled, in an order that survives a crash.
+"""One source table's way from Bronze to Silver: judged, recorded, settled, in an order that survives a crash.
 
 1. Rejections are appended to the dead letter (their own progress keeps a second attempt from recording them again).
 2. Letters of which a newer version came are closed.
@@ -22,6 +22,7 @@ from smart_logistics.contracts.bronze import REJECTED_RECORDS, SOURCE_DELETES
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.silver import USED_BY_GOLD
 from smart_logistics.contracts.source import BY_NAME, SourceTable
+from smart_logistics.lake import small
 from smart_logistics.lake.store import Lake, instant, instant_literal
 from smart_logistics.lake.waiting import Waiting
 from smart_logistics.silver import dead_letter, latest, shipment_history
@@ -81,10 +82,16 @@ class RowBatch:
     def _app(self) -> str:
         return f"{self.lake.job}.{self.source.name}"
 
-    def keep(self, frame: DataFrame) -> DataFrame:
+    def keep(self, frame: DataFrame, *, beside: RowBatch | None = None) -> DataFrame:
         """Keep a frame that is read more than once until ``forget``."""
-        self._kept.append(frame.persist())
-        return self._kept[-1]
+        few = self.is_small and (beside is None or beside.is_small)
+        return self.lake.keep(frame, self._kept, few=few)
+
+    @cached_property
+    def is_small(self) -> bool:
+        """The batch has so few rows that they are held here rather than in Spark's cache."""
+        new = small.rows_since(self.lake.root, bronze.EXTRACTED[self.source.name], "_ingested_at", self.since)
+        return new is not None and new + self.letters.orphans <= small.MOST_ROWS
 
     def forget(self) -> None:
         """Free what was kept in memory."""
@@ -102,8 +109,8 @@ class RowBatch:
 
     def _versions(self) -> DataFrame:
         table = bronze.EXTRACTED[self.source.name]
-        day = F.lit(instant(self.since).date())
-        rows = self.lake.since(table, self.since, column="_ingested_at").filter(F.col("_ingestion_date") >= day)
+        since = instant(self.since)
+        rows = self.lake.rows(table, [[("_ingested_at", ">", since), ("_ingestion_date", ">=", since.date())]])
         content = [name for name in rows.columns if not name.startswith("_")] + ["_rescued_data"]
         seen = F.max("_ingested_at").over(Window.partitionBy(self.source.key))
         return rows.select(
@@ -116,13 +123,15 @@ class RowBatch:
         )
 
     def _orphans(self) -> DataFrame:
-        letters = self.lake.read(REJECTED_RECORDS).filter(F.col("source_table") == self.source.name)
-        return dead_letter.orphans(letters, self.source)
+        return dead_letter.orphans(self._all_letters(), self.source)
+
+    def _all_letters(self) -> DataFrame:
+        return self.lake.rows(REJECTED_RECORDS, [[("source_table", "=", self.source.name)]])
 
     def judge(self, parents: Mapping[str, DataFrame] | None = None, *, orphans: bool = False) -> None:
         """Judge what is new, and with ``orphans`` those that wait.
 
-        ``parents`` gives keys by foreign key column where Silver has not all.
+        ``parents`` gives keys by foreign key column beside those that Silver has.
         """
         versions = self._versions()
         if orphans:
@@ -131,9 +140,10 @@ class RowBatch:
         columns = [key.column for key in self.source.foreign_keys]
         self._literals = self.lake.literals(versions, [self.source.key, *columns])
         known = {
-            key.column: (parents or {}).get(key.column) or self._parent_keys(key.parent, versions.select(key.column))
-            for key in self.source.foreign_keys
+            key.column: self._parent_keys(key.parent, versions.select(key.column)) for key in self.source.foreign_keys
         }
+        for column, keys in (parents or {}).items():
+            known[column] = known[column].union(keys)
         self._judged = self.keep(latest.judged(versions, self.source, known))
 
     def _parent_keys(self, parent: str, wanted: DataFrame) -> DataFrame:
@@ -158,9 +168,7 @@ class RowBatch:
             .groupBy(F.col(self.source.key).cast("string").alias("_key"))
             .agg(F.max("_ingested_at").alias("_newest"))
         )
-        letters = self.lake.read(REJECTED_RECORDS).filter(
-            (F.col("source_table") == self.source.name) & dead_letter.is_open() & (F.col("source_key") != "")
-        )
+        letters = self._all_letters().filter(dead_letter.is_open() & (F.col("source_key") != ""))
         old = letters.join(
             F.broadcast(newest),
             (F.col("source_key") == F.col("_key")) & (F.col("_ingested_at") < F.col("_newest")),
@@ -174,9 +182,10 @@ class RowBatch:
     def close_found(self) -> None:
         """Mark the letters of orphans that are valid now, and say that the orphans were looked at."""
         found = self.judged.filter(F.col("_record_id").isNotNull() & F.col(VERDICT).isNull())
-        letters = self.lake.read(REJECTED_RECORDS).filter(F.col("source_table") == self.source.name)
         done = dead_letter.reprocessed(
-            letters.join(F.broadcast(found.select(F.col("_record_id").alias("record_id"))), "record_id", "left_semi")
+            self._all_letters().join(
+                F.broadcast(found.select(F.col("_record_id").alias("record_id"))), "record_id", "left_semi"
+            )
         )
         self.lake.update(REJECTED_RECORDS, done.select("record_id", "rejection_date", "reprocessing_status"))
         self.lake.advance(REJECTED_RECORDS, self.stamp, app=self._orphans_app)

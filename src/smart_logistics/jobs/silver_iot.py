@@ -1,4 +1,4 @@
-"""Bronze telemetry to Silver readings. In an order that survives a crash at any moment:
+"""Bronze telemetry to Silver readings, in an order that survives a crash at any moment.
 
 1. rejections (their own progress keeps a second attempt from recording them again),
 2. flags of neighbours that the new readings change (computed again alike as long as step 3 has not happened),
@@ -52,7 +52,7 @@ def _valid_dates(judged: DataFrame) -> list[date]:
 
 def _readings_of(lake: Lake, dates: list[date]) -> DataFrame:
     # Literal dates: Delta prunes partitions by nothing less.
-    return lake.read(TARGET).filter(F.col("reading_date").isin(dates) if dates else F.lit(False))
+    return lake.rows(TARGET, [[("reading_date", "in", dates)]]) if dates else lake.nothing(TARGET)
 
 
 def _record(lake: Lake, judged: DataFrame, stamp: int, run_id: str) -> int:

@@ -1,4 +1,4 @@
-"""Bronze rows to Silver: parents before children, then the history of every shipment that an event or a new row touches."""
+"""Bronze rows to Silver: parents before children, and the history of every shipment that something new touches."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _run_shipments(shipments: RowBatch, events: RowBatch) -> None:
         rows = shipments.keep(shipments.settle(orphans=orphans))
     _run_events(events, rows)
     if rows is not None or lake.progress(EVENTS) > shipments.since:
-        _rebuild(shipments, rows)
+        _rebuild(shipments, events, rows)
     if orphans:
         shipments.close_found()
 
@@ -65,19 +65,18 @@ def _run_events(events: RowBatch, rows: DataFrame | None) -> None:
     if rows is None:
         events.run()
         return
-    held = events.lake.read(SHIPMENT_VERSIONS).select(_KEY)
-    events.run({_KEY: held.union(rows.select(_KEY))}, retry=True)
+    events.run({_KEY: rows.select(_KEY)}, retry=True)
 
 
-def _rebuild(shipments: RowBatch, rows: DataFrame | None) -> None:
+def _rebuild(shipments: RowBatch, events: RowBatch, rows: DataFrame | None) -> None:
     """Rebuild the versions of the touched shipments from their events and merge what differs."""
     lake = shipments.lake
     touched = lake.since(EVENTS, shipments.since).select(_KEY)
     if rows is not None:
         touched = touched.union(rows.select(_KEY))
-    touched = shipments.keep(touched.distinct())
+    touched = shipments.keep(touched.distinct(), beside=events)
     known = lake.literals(touched, [_KEY])[_KEY]
-    existing = shipments.keep(lake.lookup(SHIPMENT_VERSIONS, _KEY, touched, known=known))
+    existing = shipments.keep(lake.lookup(SHIPMENT_VERSIONS, _KEY, touched, known=known), beside=events)
     current = shipment_history.latest_rows(existing)
     kept = current.select(*SHIPMENTS.column_names, "_ingested_at", "_deleted_at", "is_deleted")
     if rows is not None:

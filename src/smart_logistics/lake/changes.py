@@ -18,7 +18,7 @@ DELETE = "D"
 def difference(
     existing: DataFrame, wanted: DataFrame, key: Sequence[str], compared: Sequence[str], *, delete: bool = False
 ) -> DataFrame:
-    """Return the rows in which ``existing`` must change to become ``wanted``: the columns of ``compared``, and ``_operation``.
+    """Return what must change in ``existing`` to make it ``wanted``: rows of ``compared`` and ``_operation``.
 
     ``I`` marks a row whose ``key`` is not there, ``U`` one that is there with another value in a column of ``compared``
     (null being equal to null), ``D`` with ``delete`` one that is there and not wanted. ``compared`` includes the key.

@@ -2,8 +2,8 @@
 
 Spark computes what changes; committing it through Spark costs a second of processor time and half a dozen jobs for each
 table, however few the rows, and a run writes to twenty tables. Here it costs milliseconds. Only on local storage, where
-the table's kernel lock keeps all other writers out, and only where the rows written and rewritten are few; the rest takes
-Spark's way, which spreads it.
+the table's kernel lock keeps all other writers out, and only where the rows written and rewritten are few; the rest
+takes Spark's way, which spreads it.
 
 Rows that stay are rewritten by pyarrow and not by delta-rs's own MERGE: that leaves files whose texts are Arrow's
 ``string_view``, on which filters of pyarrow's datasets fail.
@@ -34,6 +34,25 @@ def fits(lakehouse: str, table: Table, columns: Iterable[str]) -> bool:
         return False
     found = tables.open_table(lakehouse, table)
     return found is not None and {*columns} - {OPERATION} <= {field.name for field in found.schema().fields}
+
+
+def rows_since(lakehouse: str, table: Table, column: str, stamp: int) -> int | None:
+    """Return how many rows at most have ``column`` after ``stamp``, by the files' statistics; None where unknown."""
+    found = tables.open_table(lakehouse, table)
+    if found is None:
+        return 0
+    files = pa.table(found.get_add_actions(flatten=True))
+    if not len(files):
+        return 0
+    newest, rows = (
+        files.column(f"max.{column}") if f"max.{column}" in files.column_names else None,
+        files["num_records"],
+    )
+    if newest is None or newest.null_count or rows.null_count:
+        return None
+    # Spark cuts the greatest instant of a file to milliseconds.
+    later = pc.greater_equal(newest.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), stamp - 1000)
+    return pc.sum(rows.filter(later)).as_py() or 0
 
 
 def concerned(table: Table, changes: pa.Table, further: Partitions) -> dict[str, list[Any]]:

@@ -1,50 +1,27 @@
-"""Reading and writing Delta tables with Spark: SQL and DataFrames only, so that it runs on Spark Connect as well."""
+"""The lakehouse as a job writes it: SQL and DataFrames only, so that it runs on Spark Connect as well."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import locks, small, tables
 from smart_logistics.lake.changes import DELETE, INSERT, OPERATION
+from smart_logistics.lake.reading import Reader, instant, instant_literal, quoted, sql_literal
+
+__all__ = ["Lake", "instant", "instant_literal", "quoted", "sql_literal"]
 
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# More keys than this are looked up by their range alone.
-_MOST_LITERAL_KEYS = 2000
 _VIEW = "_changes_to_merge"
-
-
-def instant(stamp: int) -> datetime:
-    """Return the UTC instant of a stamp (microseconds since 1970)."""
-    return _EPOCH + timedelta(microseconds=stamp)
-
-
-def instant_literal(stamp: int) -> Column:
-    """Return the stamp as a literal of type timestamp, which Delta can compare with file statistics."""
-    return F.lit(instant(stamp))
-
-
-def quoted(text: str) -> str:
-    """Return ``text`` as a SQL string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def sql_literal(value: Any) -> str:
-    """Return a str, int or date as a SQL literal."""
-    if isinstance(value, date):
-        return f"DATE'{value.isoformat()}'"
-    return str(value) if isinstance(value, int) else quoted(str(value))
 
 
 @contextmanager
@@ -61,6 +38,16 @@ def _assignments(columns: Sequence[str]) -> str:
     return ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
 
 
+def _clauses(columns: Sequence[str]) -> str:
+    names, values = ", ".join(f"`{n}`" for n in columns), ", ".join(f"s.`{n}`" for n in columns)
+    is_deletion = f"s.{OPERATION} = '{DELETE}'"
+    insertion = " ".join(("INSERT", f"({names})", "VALUES", f"({values})"))
+    update = f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}"
+    return (
+        f"WHEN MATCHED AND {is_deletion} THEN DELETE {update} WHEN NOT MATCHED AND NOT {is_deletion} THEN {insertion}"
+    )
+
+
 @dataclass(frozen=True)
 class _Concerned:
     """How many rows change, how many of them are new, and literal predicates on the target for where they lie."""
@@ -70,13 +57,8 @@ class _Concerned:
     predicate: list[str]
 
 
-@dataclass
-class Lake:
+class Lake(Reader):
     """The lakehouse as one job sees it. ``job`` names the job in locks and in the progress of the tables it writes."""
-
-    spark: SparkSession
-    root: str
-    job: str
 
     @contextmanager
     def alone(self, *, producers: Sequence[str] = ()) -> Iterator[None]:
@@ -100,61 +82,6 @@ class Lake:
 
     def _lock(self, name: str) -> Path:
         return Path(self.root) / "_locks" / f"{name}.lock"
-
-    # Progress
-
-    def progress(self, table: Table, app: str | None = None) -> int:
-        """Return the stamp of the last commit of ``app`` (by default this job) in ``table``; 0 where there is none."""
-        return tables.progress(self.root, table, app or self.job)
-
-    def new_stamp(self) -> int:
-        """Return a stamp later than every commit of the lakehouse."""
-        return tables.new_stamp(tables.all_progress(self.root))
-
-    # Reading
-
-    def path(self, table: Table) -> str:
-        """Return the table's location."""
-        return f"{self.root}/{table.layer}/{table.name}"
-
-    def identifier(self, table: Table) -> str:
-        """Return the table as it is named in SQL."""
-        return f"delta.`{self.path(table).replace('`', '``')}`"
-
-    def read(self, table: Table) -> DataFrame:
-        """Return the table, created empty where it did not exist."""
-        tables.ensure(self.root, table)
-        return self.spark.read.format("delta").load(self.path(table))
-
-    def since(self, table: Table, stamp: int, *, column: str = "_changed_at") -> DataFrame:
-        """Return the rows whose ``column`` is later than ``stamp``; file statistics leave out the older files."""
-        return self.read(table).filter(F.col(column) > instant_literal(stamp))
-
-    def literals(self, frame: DataFrame, columns: Sequence[str]) -> dict[str, list[Any] | None]:
-        """Return the distinct values of each column, all in one action; None for a column that has too many to name."""
-        row = frame.agg(
-            *(F.slice(F.collect_set(name), 1, _MOST_LITERAL_KEYS + 1).alias(name) for name in set(columns))
-        ).first()
-        found = {} if row is None else row.asDict()
-        return {name: values if len(values) <= _MOST_LITERAL_KEYS else None for name, values in found.items()}
-
-    def lookup(self, table: Table, column: str, keys: DataFrame, *, known: Sequence[Any] | None = None) -> DataFrame:
-        """Return the rows whose ``column`` is among ``keys`` (one column, any name), naming them literally to skip files.
-
-        ``known`` are the keys where they were collected before (see ``literals``).
-        """
-        (key,) = keys.columns
-        frame = self.read(table)
-        found = self.literals(keys, [key])[key] if known is None else known
-        if found is not None:
-            # Beside the list, the range: files are skipped by their least and greatest value.
-            near = F.col(column).between(min(found), max(found)) if found else F.lit(False)
-            return frame.filter(near & F.col(column).isin(list(found))) if found else frame.filter(near)
-        ends = keys.agg(F.min(key), F.max(key)).collect()[0]
-        wanted = keys.distinct().withColumnRenamed(key, "_wanted")
-        return frame.filter(F.col(column).between(ends[0], ends[1])).join(
-            wanted, F.col(column) == F.col("_wanted"), "left_semi"
-        )
 
     # Properties
 
@@ -183,8 +110,8 @@ class Lake:
     ) -> int:
         """Append ``rows`` and this job's progress in one commit; return how many rows there are.
 
-        A replay with the same or an older stamp is a no-op. With ``evolve`` columns that the table does not have yet are
-        added to it. With ``skip_empty`` no rows are no commit.
+        A replay with the same or an older stamp is a no-op. With ``evolve`` columns that the table does not have yet
+        are added to it. With ``skip_empty`` no rows are no commit.
         """
         tables.ensure(self.root, table)
         name = app or self.job
@@ -266,14 +193,8 @@ class Lake:
             with self.writing(table):
                 self._append(table, changes.select(*columns), app, stamp, evolve=False)
         elif found.rows:
-            names, values = ", ".join(f"`{n}`" for n in columns), ", ".join(f"s.`{n}`" for n in columns)
-            clauses = [
-                f"WHEN MATCHED AND s.{OPERATION} = '{DELETE}' THEN DELETE",
-                f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}",
-                f"WHEN NOT MATCHED AND s.{OPERATION} <> '{DELETE}' THEN INSERT ({names}) VALUES ({values})",
-            ]
             with self.writing(table), self._transaction(app, stamp):
-                self._merge(table, changes, found.predicate, " ".join(clauses))
+                self._merge(table, changes, found.predicate, _clauses(columns))
         return found.rows
 
     def advance(self, table: Table, stamp: int, *, app: str | None = None) -> None:
@@ -296,8 +217,9 @@ class Lake:
                     return len(few)
             found = self._concerned(table, kept, None)
             columns = [c.name for c in table.columns if c.name in kept.columns]
-            with self.writing(table):
-                self._merge(table, kept, found.predicate, f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}")
+            if found.rows:
+                with self.writing(table):
+                    self._merge(table, kept, found.predicate, f"WHEN MATCHED THEN UPDATE SET {_assignments(columns)}")
         return found.rows
 
     def _merge(self, table: Table, source: DataFrame, predicate: list[str], clauses: str) -> None:

@@ -23,8 +23,8 @@ def orphans(letters: DataFrame, source: SourceTable) -> DataFrame:
     """Return the row versions among ``letters`` (all of the source table) that may find their parent now.
 
     Returns:
-        The source's columns, ``_rescued_data``, ``_ingested_at``, ``_payload`` (null), ``_seen_at`` (when a version of the
-        key was last rejected) and ``_record_id``.
+        The source's columns, ``_rescued_data``, ``_ingested_at``, ``_payload`` (null), ``_seen_at`` (when a version of
+        the key was last rejected) and ``_record_id``.
     """
     ddl = ", ".join(f"`{c.name}` {c.type}" for c in source.columns) + ", _rescued_data string"
     return (
@@ -44,7 +44,8 @@ def orphans(letters: DataFrame, source: SourceTable) -> DataFrame:
 def of_rows(versions: DataFrame, source: SourceTable, run_id: str, rejected_at: Column) -> DataFrame:
     """Return the dead letters of the judged ``versions`` that failed; those with a newer version are closed at once.
 
-    ``versions`` hold ``_payload`` (the row as JSON) and ``_seen_at`` (when the newest version of the key was extracted).
+    ``versions`` hold ``_payload`` (the row as JSON) and ``_seen_at`` (when the newest version of the key was
+    extracted).
     """
     key = F.coalesce(F.col(source.key).cast("string"), F.lit(""))
     identity = [F.lit(source.name), key, F.col("_ingested_at").cast("string"), F.col("_payload")]
@@ -76,7 +77,7 @@ def of_rows(versions: DataFrame, source: SourceTable, run_id: str, rejected_at: 
 
 
 def of_readings(rejected: DataFrame, run_id: str, rejected_at: Column) -> DataFrame:
-    """Return the dead letters of Bronze readings that failed in Silver (``_verdict``, ``source_file``, ``position``)."""
+    """Return the dead letters of Bronze readings that failed in Silver."""
     key = F.concat_ws(":", "source_file", F.col("position").cast("string"))
     identity = [F.lit("iot_telemetry"), key, F.col("_ingested_at").cast("string"), F.col("raw_payload")]
     return rejected.select(
@@ -104,8 +105,8 @@ def is_open() -> Column:
 def may_find_its_parent() -> Column:
     """Whether a letter is retried: an orphan that is open, or that a newer version closed which was itself rejected.
 
-    The second matters where the newer version is invalid: then the orphan is the latest valid version once its parent is
-    there, in whatever batches they came.
+    The second matters where the newer version is invalid: then the orphan is the latest valid version once its parent
+    is there, in whatever batches they came.
     """
     closed = (F.col("reprocessing_status") == Reprocessing.DISCARDED.value) & F.col("rejection_detail").endswith(
         SUPERSEDED

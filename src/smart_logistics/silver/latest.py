@@ -25,7 +25,7 @@ def typed(versions: DataFrame, source: SourceTable) -> DataFrame:
 
 
 def with_parents(versions: DataFrame, source: SourceTable, parents: Mapping[str, DataFrame]) -> DataFrame:
-    """Add ``_has_<column>`` for each foreign key: whether its value is among ``parents[column]`` (one column of keys)."""
+    """Add ``_has_<column>`` for each foreign key: whether it is among ``parents[column]`` (one column of keys)."""
     for key in source.foreign_keys:
         (name,) = parents[key.column].columns
         known = (
@@ -72,9 +72,9 @@ def settled(existing: DataFrame, versions: DataFrame, gone: DataFrame | None, so
         source: the declaration.
 
     Returns:
-        The source's columns, ``_ingested_at``, ``_deleted_at``, ``is_deleted`` and ``_held`` (the existing row, null for a
-        new one): the existing row, or the newest valid version where that was extracted later. A row is deleted where it
-        was found gone after any version of it came.
+        The source's columns, ``_ingested_at``, ``_deleted_at``, ``is_deleted`` and ``_held`` (the existing row, null
+        for a new one): the existing row, or the newest valid version where that was extracted later. A row is deleted
+        where it was found gone after any version of it came.
     """
     key = source.key
     values = [*source.column_names, "_ingested_at"]
@@ -83,7 +83,9 @@ def settled(existing: DataFrame, versions: DataFrame, gone: DataFrame | None, so
     seen = versions.groupBy(F.col(key).alias("_key")).agg(F.max("_seen_at").alias("_seen_at"))
     joined = held.join(fresh, "_key", "full").join(seen, "_key", "left")
     # Events are never deleted.
-    last_gone: Column = F.col("_held._deleted_at") if "_deleted_at" in existing.columns else F.lit(None).cast("timestamp")
+    last_gone: Column = (
+        F.col("_held._deleted_at") if "_deleted_at" in existing.columns else F.lit(None).cast("timestamp")
+    )
     if gone is not None:
         lost = gone.groupBy(F.col("source_key").alias("_key")).agg(F.max("_gone_at").alias("_gone_at"))
         joined = joined.join(lost, "_key", "left")

@@ -52,7 +52,7 @@ def versions(rows: DataFrame, events: DataFrame) -> DataFrame:
 
 
 def latest_rows(existing: DataFrame) -> DataFrame:
-    """Return one row for each shipment of ``existing`` versions, with the status of its latest valid row in ``status``."""
+    """Return one row for each shipment of ``existing`` versions; ``status`` is that of its latest valid row."""
     first = Window.partitionBy("shipment_id").orderBy("version")
     return (
         existing.withColumn("_rank", F.row_number().over(first))

@@ -52,8 +52,8 @@ def great_circle_km(latitude: Column, longitude: Column, other_latitude: Column,
 def with_speed_flags(readings: DataFrame) -> DataFrame:
     """Return ``readings`` with ``is_outlier`` and ``outlier_reason`` as they are given all of them.
 
-    A reading is flagged where it has a neighbour (the previous or next candidate of its truck, at most 6 h away) and the
-    speed to every neighbour that it has is above the limit.
+    A reading is flagged where it has a neighbour (the previous or next candidate of its truck, at most 6 h away) and
+    the speed to every neighbour that it has is above the limit.
     """
     in_time = Window.partitionBy("truck_id", is_candidate()).orderBy("event_ts")
     fast = [_too_fast(step(in_time)) for step in (_previous, _next)]
@@ -76,7 +76,7 @@ def _next(in_time: WindowSpec) -> Column:
 
 
 def _too_fast(neighbour: Column) -> Column:
-    """Return whether the speed to ``neighbour`` is above the limit; null where there is no neighbour near enough in time."""
+    """Return whether the speed to ``neighbour`` is above the limit; null where none is near enough in time."""
     apart = F.abs(F.unix_micros("event_ts") - F.unix_micros(neighbour["event_ts"]))
     km = great_circle_km(F.col("latitude"), F.col("longitude"), neighbour["latitude"], neighbour["longitude"])
     speed = km / (apart / F.lit(float(_MICROSECONDS_PER_HOUR)))

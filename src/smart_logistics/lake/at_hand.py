@@ -1,0 +1,67 @@
+"""Few rows are read into this process, without Spark's readers.
+
+Opening a Delta table in Spark costs several jobs and their compilation, whatever it holds; a run opens twenty. Where a
+filter leaves few rows, they are read here and handed to Spark as they are, which leaves it nothing to plan either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from smart_logistics.contracts.model import Table
+from smart_logistics.lake.tables import is_local, open_table
+
+MOST_ROWS = 50_000
+Condition = tuple[str, str, Any]
+"""Column, one of ``= > >= < <= in``, and a value (or, for ``in``, several)."""
+Where = Sequence[Sequence[Condition]]
+"""Any of these, each of which is all of its conditions."""
+
+_COMPARE: dict[str, Callable[[Column, Any], Column]] = {
+    "=": lambda column, value: column == value,
+    ">": lambda column, value: column > value,
+    ">=": lambda column, value: column >= value,
+    "<": lambda column, value: column < value,
+    "<=": lambda column, value: column <= value,
+    "in": lambda column, values: column.isin(list(values)),
+}
+
+
+def read(lakehouse: str, table: Table, where: Where) -> pa.Table | None:
+    """Return the rows ``where`` leaves, None where they are many, the table is not there or not on local storage."""
+    found = open_table(lakehouse, table) if is_local(lakehouse) else None
+    if found is None:
+        return None
+    dataset = found.to_pyarrow_dataset()
+    if not any(where):
+        rows = dataset.head(MOST_ROWS + 1)
+    else:
+        near = [[_relaxed(condition) for condition in all_of] for all_of in where]
+        rows = dataset.head(MOST_ROWS + 1, filter=pq.filters_to_expression(near))
+    if len(rows) > MOST_ROWS:
+        return None
+    return rows.filter(pq.filters_to_expression([list(all_of) for all_of in where])) if any(where) else rows
+
+
+def as_column(where: Where) -> Column:
+    """Return ``where`` as a predicate of Spark's, in literals."""
+    return reduce(
+        or_, [reduce(and_, [_COMPARE[how](F.col(name), value) for name, how, value in all_of]) for all_of in where]
+    )
+
+
+def _relaxed(condition: Condition) -> Condition:
+    # Spark cuts the greatest instant of a file to milliseconds in the statistics, by which files are left out.
+    name, how, value = condition
+    if isinstance(value, datetime) and how in (">", ">="):
+        return name, how, value - timedelta(milliseconds=1)
+    return condition

@@ -1,0 +1,146 @@
+"""Reading Delta tables: few rows straight into this process, many through Spark; and how far each job has come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from smart_logistics.contracts.model import Table
+from smart_logistics.lake import at_hand, tables
+from smart_logistics.lake.at_hand import Where
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# More keys than this are looked up by their range alone.
+_MOST_LITERAL_KEYS = 2000
+
+
+def instant(stamp: int) -> datetime:
+    """Return the UTC instant of a stamp (microseconds since 1970)."""
+    return _EPOCH + timedelta(microseconds=stamp)
+
+
+def instant_literal(stamp: int) -> Column:
+    """Return the stamp as a literal of type timestamp, which Delta can compare with file statistics."""
+    return F.lit(instant(stamp))
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as a SQL string literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def sql_literal(value: Any) -> str:
+    """Return a str, int or date as a SQL literal."""
+    if isinstance(value, date):
+        return f"DATE'{value.isoformat()}'"
+    return str(value) if isinstance(value, int) else quoted(str(value))
+
+
+def _nullable(frame: DataFrame) -> DataFrame:
+    """Let the fields of structs be null: a struct that is null as a whole does not reach Arrow otherwise."""
+    structs = {
+        f.name: F.col(f.name).cast(f.dataType.simpleString())
+        for f in frame.schema
+        if isinstance(f.dataType, StructType)
+    }
+    return frame.withColumns(structs) if structs else frame
+
+
+@dataclass
+class Reader:
+    """What a job reads of the lakehouse. ``job`` names the job in the progress of the tables it writes."""
+
+    spark: SparkSession
+    root: str
+    job: str
+
+    # Progress
+
+    def progress(self, table: Table, app: str | None = None) -> int:
+        """Return the stamp of the last commit of ``app`` (by default this job) in ``table``; 0 where there is none."""
+        return tables.progress(self.root, table, app or self.job)
+
+    def new_stamp(self) -> int:
+        """Return a stamp later than every commit of the lakehouse."""
+        return tables.new_stamp(tables.all_progress(self.root))
+
+    # Reading
+
+    def path(self, table: Table) -> str:
+        """Return the table's location."""
+        return f"{self.root}/{table.layer}/{table.name}"
+
+    def identifier(self, table: Table) -> str:
+        """Return the table as it is named in SQL."""
+        return f"delta.`{self.path(table).replace('`', '``')}`"
+
+    def read(self, table: Table) -> DataFrame:
+        """Return the table, created empty where it did not exist."""
+        tables.ensure(self.root, table)
+        return self.spark.read.format("delta").load(self.path(table))
+
+    def rows(self, table: Table, where: Where) -> DataFrame:
+        """Return the rows ``where`` leaves: themselves where they are few, else a frame that reads them."""
+        tables.ensure(self.root, table)
+        found = at_hand.read(self.root, table, where)
+        if found is not None:
+            return self._at_hand(found)
+        frame = self.read(table)
+        return frame.filter(at_hand.as_column(where)) if any(where) else frame
+
+    def nothing(self, table: Table) -> DataFrame:
+        """Return no row of the table."""
+        return self._at_hand(pa.schema(tables.schema(table).to_arrow()).empty_table())
+
+    def _at_hand(self, rows: pa.Table) -> DataFrame:
+        # Spark does not take a column of no chunks.
+        empty = [pa.array([], field.type) for field in rows.schema]
+        return self.spark.createDataFrame(rows if len(rows) else pa.Table.from_arrays(empty, schema=rows.schema))
+
+    def since(self, table: Table, stamp: int, *, column: str = "_changed_at") -> DataFrame:
+        """Return the rows whose ``column`` is later than ``stamp``; file statistics leave out the older files."""
+        return self.rows(table, [[(column, ">", instant(stamp))]])
+
+    def keep(self, frame: DataFrame, kept: list[DataFrame], *, few: bool) -> DataFrame:
+        """Return a frame that is read more than once: its ``few`` rows themselves, or persisted and added to ``kept``.
+
+        Rows at hand leave Spark nothing to plan again, which is most of what a small batch costs.
+        """
+        if few:
+            return self._at_hand(_nullable(frame).toArrow())
+        kept.append(frame.persist())
+        return kept[-1]
+
+    def literals(self, frame: DataFrame, columns: Sequence[str]) -> dict[str, list[Any] | None]:
+        """Return the distinct values of each column, all in one action; None for a column that has too many to name."""
+        row = frame.agg(
+            *(F.slice(F.collect_set(name), 1, _MOST_LITERAL_KEYS + 1).alias(name) for name in set(columns))
+        ).first()
+        found = {} if row is None else row.asDict()
+        return {name: values if len(values) <= _MOST_LITERAL_KEYS else None for name, values in found.items()}
+
+    def lookup(self, table: Table, column: str, keys: DataFrame, *, known: Sequence[Any] | None = None) -> DataFrame:
+        """Return the rows whose ``column`` is among ``keys`` (one column), naming them literally to skip files.
+
+        ``known`` are the keys where they were collected before (see ``literals``).
+        """
+        (key,) = keys.columns
+        found = self.literals(keys, [key])[key] if known is None else known
+        if found is not None:
+            if not found:
+                return self.nothing(table)
+            # Beside the list, the range: files are skipped by their least and greatest value.
+            return self.rows(table, [[(column, ">=", min(found)), (column, "<=", max(found)), (column, "in", found)]])
+        ends = keys.agg(F.min(key), F.max(key)).collect()[0]
+        wanted = keys.distinct().withColumnRenamed(key, "_wanted")
+        frame = self.read(table)
+        return frame.filter(F.col(column).between(ends[0], ends[1])).join(
+            wanted, F.col(column) == F.col("_wanted"), "left_semi"
+        )
