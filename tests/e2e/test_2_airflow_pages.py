@@ -49,7 +49,7 @@ def page(stack: Stack) -> Iterator[Page]:
 
 def test_the_dag_shows_its_documentation(page: Page) -> None:
     page.goto(f"/dags/{DAG}")
-    page.get_by_role("button", name="Docs").click()
+    page.get_by_role("button", name="Dag Docs").click()
     expect(page.get_by_text("safe to re-run", exact=False).first).to_be_visible()
 
 
