@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from smart_logistics.stack.connections import airflow_api
 
 from smart_logistics import settings
+from smart_logistics.stack.connections import airflow_api
 from tests.e2e.lake import NINE
 from tests.e2e.stack import Stack
 
