@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from deltalake import DeltaTable
-from smart_logistics.stack.connections import source_dsn
 
 from smart_logistics import settings
+from smart_logistics.stack.connections import source_dsn
 from tests.e2e.contract_tables import COLUMNS
 from tests.e2e.lake import NINE, agrees_with_the_oracle, analytics, changed, everything
 from tests.e2e.stack import Row, Stack, content, states
