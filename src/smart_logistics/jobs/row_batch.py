@@ -67,6 +67,11 @@ class RowBatch:
         """Keys were found gone that no run has looked at."""
         return self.letters.last_gone > self.since
 
+    @property
+    def has_news(self) -> bool:
+        """Something came or went; where only orphans are looked at again in vain, nothing is to be committed."""
+        return self.has_new or self.has_gone
+
     def retries_orphans(self) -> bool:
         """Whether orphans wait and a parent table moved since they were last looked at."""
         if not self.letters.orphans:
@@ -179,8 +184,7 @@ class RowBatch:
             REJECTED_RECORDS, closed.select("record_id", "rejection_date", "reprocessing_status", "rejection_detail")
         )
 
-    def close_found(self) -> None:
-        """Mark the letters of orphans that are valid now, and say that the orphans were looked at."""
+    def _close_found(self) -> None:
         found = self.judged.filter(F.col("_record_id").isNotNull() & F.col(VERDICT).isNull())
         done = dead_letter.reprocessed(
             self._all_letters().join(
@@ -188,7 +192,6 @@ class RowBatch:
             )
         )
         self.lake.update(REJECTED_RECORDS, done.select("record_id", "rejection_date", "reprocessing_status"))
-        self.lake.advance(REJECTED_RECORDS, self.stamp, app=self._orphans_app)
 
     # What is settled
 
@@ -234,7 +237,7 @@ class RowBatch:
         if "is_deleted" not in names:
             compared = [name for name in compared if name in (*self.source.column_names, "_ingested_at")]
         changes = latest.changes(wanted, compared).withColumn("_changed_at", self._now)
-        self.changed = self.lake.merge(self.target, changes, self.stamp)
+        self.changed = self.lake.merge(self.target, changes, self.stamp, advance=self.has_news)
 
     def run(self, parents: Mapping[str, DataFrame] | None = None, *, retry: bool = False) -> None:
         """Take a table of latest versions the whole way; nothing new, gone or to retry costs not one Spark action.
@@ -242,10 +245,16 @@ class RowBatch:
         With ``retry`` orphans are looked at although no parent table has moved yet: its rows are in ``parents``.
         """
         orphans = self.retries_orphans() or (retry and self.letters.orphans > 0)
-        if not (self.has_new or self.has_gone or orphans):
+        if not (self.has_news or orphans):
             return
         self.judge(parents, orphans=orphans)
         self.record()
         self.commit(orphans=orphans)
+        self.finish(orphans=orphans)
+
+    def finish(self, *, orphans: bool) -> None:
+        """Close the letters of orphans that came in, and say that what waits was judged by the parents of now."""
         if orphans:
-            self.close_found()
+            self._close_found()
+        if orphans or self.rejected:
+            self.lake.advance(REJECTED_RECORDS, self.stamp, app=self._orphans_app)

@@ -49,15 +49,14 @@ def _run_shipments(shipments: RowBatch, events: RowBatch) -> None:
     lake = shipments.lake
     orphans = shipments.retries_orphans()
     rows: DataFrame | None = None
-    if shipments.has_new or shipments.has_gone or orphans:
+    if shipments.has_news or orphans:
         shipments.judge(orphans=orphans)
         shipments.record()
         rows = shipments.keep(shipments.settle(orphans=orphans))
     _run_events(events, rows)
     if rows is not None or lake.progress(EVENTS) > shipments.since:
         _rebuild(shipments, events, rows)
-    if orphans:
-        shipments.close_found()
+    shipments.finish(orphans=orphans)
 
 
 def _run_events(events: RowBatch, rows: DataFrame | None) -> None:
@@ -91,6 +90,7 @@ def _rebuild(shipments: RowBatch, events: RowBatch, rows: DataFrame | None) -> N
         changes.withColumn("_changed_at", instant_literal(shipments.stamp)),
         shipments.stamp,
         partitions=existing.select("created_month"),
+        advance=shipments.has_news or lake.progress(EVENTS) > shipments.since,
     )
 
 

@@ -151,13 +151,15 @@ class Lake(Reader):
         *,
         app: str | None = None,
         partitions: DataFrame | None = None,
+        advance: bool = True,
     ) -> int:
         """Apply ``changes`` (see ``changes.difference``) by the table's key and return how many rows that were.
 
         The commit carries this job's progress. Idempotent: the same changes again change nothing. What is concerned is
         named literally (partitions, or else the range of the key), without which a MERGE reads the whole history;
         ``partitions`` holds further partitions in which the keys may lie until now. Where every row is new they are
-        appended: nobody else writes a job's table while the job holds its lock.
+        appended: nobody else writes a job's table while the job holds its lock. Without ``advance`` no changes are no
+        commit.
         """
         tables.ensure(self.root, table)
         name = app or self.job
@@ -166,7 +168,7 @@ class Lake(Reader):
             count = None if few is None else self._merge_few(table, few, partitions, name, stamp)
             if count is None:
                 count = self._merge_many(table, kept, partitions, name, stamp)
-        if self.progress(table, app) < stamp:
+        if advance and self.progress(table, app) < stamp:
             # Nothing differed, and there was no commit: say that we came this far.
             self.advance(table, stamp, app=app)
         return count
