@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 
 from smart_logistics.contracts.source import SCHEMA
 from smart_logistics.errors import ConfigurationError, LockHeld
@@ -14,6 +15,7 @@ from smart_logistics.fleet.plan import Plan
 
 # Any number that nobody else uses.
 _LOCK = 0x5EED_F1EE7
+_PATIENCE = "5s"
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS logistics_sample;
 CREATE TABLE IF NOT EXISTS logistics_sample.waves (
@@ -41,11 +43,16 @@ class Ledger:
 def lock(connection: Connection) -> None:
     """Keep other seeds out until this session ends.
 
+    A session that has just ended holds its lock for a moment longer, so the lock is waited for a little.
+
     Raises:
         LockHeld: another seed is at work.
     """
-    if connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() != (True,):
-        raise LockHeld("another `logistics seed` fills this database now", remedy="wait until it is done")
+    connection.execute("SELECT set_config('lock_timeout', %s, true)", (_PATIENCE,))
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    except LockNotAvailable:
+        raise LockHeld("another `logistics seed` fills this database now", remedy="wait until it is done") from None
 
 
 def read(connection: Connection) -> Ledger | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -234,6 +235,15 @@ def test_two_seeds_at_once_are_one_too_many(source: str, tmp_path: Path) -> None
         ledger.lock(connection)
         with pytest.raises(LockHeld):
             plant(source, tmp_path)
+
+
+def test_a_seed_waits_for_the_session_of_one_that_has_just_ended(source: str, tmp_path: Path) -> None:
+    with psycopg.connect(source) as connection:
+        ledger.lock(connection)
+        ending = threading.Timer(1.0, connection.close)
+        ending.start()
+        assert plant(source, tmp_path).rows > 0
+        ending.join()
 
 
 def test_a_user_without_the_right_to_create_is_told_so(server: Server, source: str, tmp_path: Path) -> None:
