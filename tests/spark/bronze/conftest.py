@@ -10,15 +10,16 @@ import pytest
 from smart_logistics.jobs import bronze_ingest_sql
 from smart_logistics.jobs.runner import Context
 from smart_logistics.lake.store import Lake
-from tests.spark.bronze.postgres_server import Source, server
+from tests.postgres import running
+from tests.spark.bronze.source import Source
 
 Extract = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
 def running_server() -> Iterator[Source]:
-    with server() as source:
-        yield source
+    with running() as server:
+        yield Source(server)
 
 
 @pytest.fixture

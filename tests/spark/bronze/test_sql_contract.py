@@ -20,7 +20,7 @@ from smart_logistics.sources import dsn
 from smart_logistics.sources.dsn import Timeouts
 from smart_logistics.sources.postgres import snapshot_of
 from tests.spark.bronze.conftest import Extract
-from tests.spark.bronze.postgres_server import Source
+from tests.spark.bronze.source import Source
 from tests.spark.bronze.test_sql_extraction import commits, customers, held
 
 
@@ -145,7 +145,7 @@ def test_rights_on_some_columns_or_rows_are_refused(
         "GRANT SELECT ON ALL TABLES IN SCHEMA logistics TO reader",
     )
     customers(source, 1)
-    monkeypatch.setenv("LOGISTICS_SOURCE_DSN", f"postgresql://reader:only-read@127.0.0.1:{source.port}/postgres")
+    monkeypatch.setenv("LOGISTICS_SOURCE_DSN", f"postgresql://reader:only-read@127.0.0.1:{source.server.port}/postgres")
     assert extract()["rows"] == 1
     source.execute("ALTER TABLE customers ENABLE ROW LEVEL SECURITY", "UPDATE customers SET name = 'x'")
     with pytest.raises(SourceContractBroken, match="row-level security"):
@@ -158,7 +158,7 @@ def test_rights_on_some_columns_or_rows_are_refused(
 def test_a_wrong_password_is_named_without_being_shown(
     source: Source, extract: Extract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LOGISTICS_SOURCE_DSN", f"postgresql://owner:s3cret-canary@127.0.0.1:{source.port}/postgres")
+    monkeypatch.setenv("LOGISTICS_SOURCE_DSN", f"postgresql://office:s3cret-canary@127.0.0.1:{source.server.port}/postgres")
     with pytest.raises(SourceUnavailable) as failure:
         extract()
     assert "authentication failed" in str(failure.value)

