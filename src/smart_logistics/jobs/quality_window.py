@@ -99,7 +99,7 @@ class Window:
         if not self._is_small(table):
             return self.lake.read(table)
         if table.full_name not in self._read:
-            self._read[table.full_name] = self.lake.spark.createDataFrame(self.states[table.full_name].arrow())
+            self._read[table.full_name] = self.lake.frame_of(self.states[table.full_name].arrow())
         return self._read[table.full_name]
 
     def has_new(self, table: Table) -> bool:

@@ -91,18 +91,20 @@ class Reader:
         tables.ensure(self.root, table)
         found = at_hand.read(self.root, table, where)
         if found is not None:
-            return self._at_hand(found)
+            return self.frame_of(found)
         frame = self.read(table)
         return frame.filter(at_hand.as_column(where)) if any(where) else frame
 
     def nothing(self, table: Table) -> DataFrame:
         """Return no row of the table."""
-        return self._at_hand(pa.schema(tables.schema(table).to_arrow()).empty_table())
+        return self.frame_of(pa.schema(tables.schema(table).to_arrow()).empty_table())
 
-    def _at_hand(self, rows: pa.Table) -> DataFrame:
-        # Spark does not take a column of no chunks.
+    def frame_of(self, rows: pa.Table) -> DataFrame:
+        """Return rows at hand as a frame."""
+        # Spark takes an empty chunk for the end and silently drops what follows; a column of no chunks it refuses.
+        whole = [rows[field.name].combine_chunks() for field in rows.schema]
         empty = [pa.array([], field.type) for field in rows.schema]
-        return self.spark.createDataFrame(rows if len(rows) else pa.Table.from_arrays(empty, schema=rows.schema))
+        return self.spark.createDataFrame(pa.Table.from_arrays(whole if len(rows) else empty, schema=rows.schema))
 
     def since(self, table: Table, stamp: int, *, column: str = "_changed_at") -> DataFrame:
         """Return the rows whose ``column`` is later than ``stamp``; file statistics leave out the older files."""
@@ -114,7 +116,7 @@ class Reader:
         Rows at hand leave Spark nothing to plan again, which is most of what a small batch costs.
         """
         if few:
-            return self._at_hand(_nullable(frame).toArrow())
+            return self.frame_of(_nullable(frame).toArrow())
         kept.append(frame.persist())
         return kept[-1]
 
