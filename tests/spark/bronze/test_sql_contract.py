@@ -158,7 +158,9 @@ def test_rights_on_some_columns_or_rows_are_refused(
 def test_a_wrong_password_is_named_without_being_shown(
     source: Source, extract: Extract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LOGISTICS_SOURCE_DSN", f"postgresql://office:s3cret-canary@127.0.0.1:{source.server.port}/postgres")
+    monkeypatch.setenv(
+        "LOGISTICS_SOURCE_DSN", f"postgresql://office:s3cret-canary@127.0.0.1:{source.server.port}/postgres"
+    )
     with pytest.raises(SourceUnavailable) as failure:
         extract()
     assert "authentication failed" in str(failure.value)
