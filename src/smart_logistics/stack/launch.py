@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
@@ -40,7 +41,8 @@ def become(name: str, *, pass_through: bool) -> None:
     user = pwd.getpwnam(name)
     libc = _libc()
     if pass_through:
-        _check(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities")
+        # Rights survive the change of user, and access(2), by which initdb looks for its server, minds them too.
+        _check(libc.prctl(_PR_SET_SECUREBITS, _NO_SETUID_FIXUP, 0, 0, 0), "keep capabilities")
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
