@@ -73,12 +73,8 @@ class Lake(Reader):
     @contextmanager
     def writing(self, table: Table) -> Iterator[None]:
         """Hold the lock of one table while it is written. Never nested: one table at a time."""
-        if not tables.is_local(self.root):
+        with tables.writing(self.root, table):
             yield
-            return
-        with locks.hold(self._lock(table.full_name)):
-            yield
-            tables.fsync_log(self.root, table)
 
     def _lock(self, name: str) -> Path:
         return Path(self.root) / "_locks" / f"{name}.lock"
