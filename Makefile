@@ -55,7 +55,7 @@ $(SPARK)/.dev-installed: $(SPARK)/.installed requirements/dev-spark.txt
 install-dev: install $(VENV)/.dev-installed $(SPARK)/.dev-installed ## Install what checks and tests need, too
 
 .PHONY: test
-test: install-dev check test-unit test-spark test-stack ## Install everything, then run the whole test suite
+test: install-dev check test-unit test-spark test-faults test-stack ## Install everything, then run the whole test suite
 
 .PHONY: check
 check: install-dev ## Format, lint, types, import directions
@@ -71,6 +71,10 @@ test-unit: install-dev ## Tests without a JVM: rules, architecture, the DAG's st
 .PHONY: test-spark
 test-spark: install-dev ## Tests of the jobs on real Delta tables and a real PostgreSQL
 	@$(SPARK)/bin/python $(PYTEST) tests/spark
+
+.PHONY: test-faults
+test-faults: install-dev ## Faults injected for real: a sample of what fuzz, load, kill-matrix and random-kills do in full
+	@$(SPARK)/bin/python $(PYTEST) tests/faults
 
 .PHONY: test-stack
 test-stack: install-dev ## End to end on the real stack, in a home of its own
