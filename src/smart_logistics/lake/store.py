@@ -62,12 +62,17 @@ class Lake(Reader):
 
     @contextmanager
     def alone(self, *, producers: Sequence[str] = ()) -> Iterator[None]:
-        """Hold this job's lock, so that it runs once at a time, and keep its producers from running meanwhile."""
+        """Hold this job's lock, so that it runs once at a time, and keep its producers from running meanwhile.
+
+        Raises:
+            LakeDamaged: a table is not what was committed.
+        """
         with ExitStack() as held:
             if tables.is_local(self.root):
                 for producer in producers:
                     held.enter_context(locks.hold(self._lock(f"job.{producer}"), shared=True))
                 held.enter_context(locks.hold(self._lock(f"job.{self.job}")))
+            tables.check_all(self.root)
             yield
 
     @contextmanager

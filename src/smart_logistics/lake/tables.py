@@ -9,7 +9,6 @@ later. Never RESTORE such a table: the identifiers stay where they were and late
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from deltalake.exceptions import TableNotFoundError
 from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
 from smart_logistics.errors import LakeUnavailable
-from smart_logistics.lake import locks
+from smart_logistics.lake import ledger, locks
 
 _PRIMITIVES = {"int": "integer", "bigint": "long"}
 _CONFIGURATION = {
@@ -124,13 +123,34 @@ def new_stamp(committed: Iterable[int]) -> int:
 
 @contextmanager
 def writing(lakehouse: str, table: Table) -> Iterator[None]:
-    """Keep other writers of ``table`` out where the storage does not, and let its newest commit reach the disk."""
+    """Keep other writers of ``table`` out where the storage does not, and let what is committed reach the disk.
+
+    Raises:
+        LakeDamaged: the table is not what was committed; nothing is written.
+    """
     if not is_local(lakehouse):
         yield
         return
+    place, copies = Path(uri(lakehouse, table)), _copies(lakehouse, table)
     with locks.hold(Path(lakehouse) / "_locks" / f"{table.full_name}.lock"):
+        ledger.check(place, copies)
         yield
-        fsync_log(lakehouse, table)
+        ledger.record(place, copies)
+
+
+def _copies(lakehouse: str, table: Table) -> Path:
+    return Path(lakehouse) / "_commits" / table.full_name
+
+
+def check_all(lakehouse: str) -> None:
+    """See that every table is what was committed, as far as the storage does not promise it.
+
+    Raises:
+        LakeDamaged: the first that is not.
+    """
+    if is_local(lakehouse):
+        for table in contracts.ALL_TABLES:
+            ledger.check(Path(uri(lakehouse, table)), _copies(lakehouse, table))
 
 
 def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -163,21 +183,3 @@ def advance(lakehouse: str, table: Table, *, app: str, stamp: int) -> None:
         partition_by=list(table.partitions),
         commit_properties=CommitProperties(app_transactions=[Transaction(app, stamp)]),
     )
-
-
-def fsync_log(lakehouse: str, table: Table) -> None:
-    """Make the newest commit survive a power loss: the commit file, its folder and the table's folder reach the disk.
-
-    Delta's local store renames without a sync, and a zero-length last commit is read as an empty one.
-    """
-    if not is_local(lakehouse):
-        return
-    log = Path(uri(lakehouse, table)) / "_delta_log"
-    newest = max(log.glob("*.json"), default=None)
-    for path in (newest, log, log.parent):
-        if path is not None:
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
