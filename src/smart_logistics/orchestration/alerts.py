@@ -1,4 +1,9 @@
-"""Who is told what. A task's last failure and a missed deadline are mailed; retries are logged only.
+"""Who is told what: one mail for one incident, whatever was killed, and one when it is over; retries are logged only.
+
+An incident is a run that failed: its first task that fails for good is mailed at once, and what fails after it in the
+same run is in the log. A run that ended without anybody having told of it (its worker, its DAG processor or the whole
+machine was killed, or it timed out) is told of by the next end or start of a run. Further runs that fail say for how
+long, and the next good run says that it is over.
 
 Nothing here may fail a task: what goes wrong with a mail is logged. Without the connection ``logistics_smtp`` the
 alert itself is the log line.
@@ -6,52 +11,62 @@ alert itself is the log line.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smart_logistics import settings
 from smart_logistics.errors import LogisticsError
 from smart_logistics.jobs.catalog import JOBS
-from smart_logistics.orchestration import connections
+from smart_logistics.orchestration import connections, incidents
 from smart_logistics.orchestration.failures import reason
 from smart_logistics.orchestration.mail import Message, send
+from smart_logistics.orchestration.outbox import Outbox
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _log = logging.getLogger(__name__)
 _STILL_RUNNING = ("queued", "running")
-_NEXT_STEP = "See the log. When the cause is gone, clear the failed task; every task continues from where it was."
+_SUBJECT = "[smart-logistics]"
+_NEXT_STEP = "When the cause is gone, clear the failed task; every task continues from where it was."
+_NOTHING_LOST = "Nothing is lost or doubled; the tables downstream stay as the last good run left them."
+_GUIDE = "docs/troubleshooting.md"
+# A failed task's callback has twenty seconds, and tells more than we could.
+_GRACE = timedelta(seconds=60)
+_OLD = timedelta(days=1)
 
 
 def on_task_failure(context: Context) -> None:
     """Mail that a task has failed for good: called after the last try, for a lost worker by the DAG processor."""
+    try:
+        _task_failed(context)
+    except Exception:  # noqa: BLE001 - whatever it is, it must not fail the task
+        _log.exception("the alert could not be made")
+
+
+def _task_failed(context: Context) -> None:
     ti = context["ti"]
     error = context.get("exception")
     job = JOBS.get(ti.task_id)
+    run = context.get("dag_run")
+    incident = incidents.failed(_folder(), ti.dag_id, ti.run_id, datetime.now(UTC), reason(error))
     facts = [
         ("What", f"Task {ti.task_id} of {ti.dag_id} failed" + (f" ({job.purpose})" if job else "")),
         ("Why", reason(error)),
+        *_since(incident),
         ("Run", ti.run_id),
         ("Try", str(ti.try_number)),
-    ]
-    if isinstance(error, LogisticsError) and error.remedy:
-        facts.append(("What to do", error.remedy))
-    facts += [
-        (
-            "Meaning for the data",
-            "Nothing is lost or doubled; the tables downstream stay as the last good run left them.",
-        ),
+        ("Meaning for the data", _NOTHING_LOST),
+        *_what_to_do(error),
         ("Next step", _NEXT_STEP),
-        ("Log", _log_url(ti)),
+        ("Log", str(getattr(ti, "log_url", "") or "see the task in Airflow")),
+        *_spark_ui(),
     ]
-    _tell(
-        Message(f"[smart-logistics] {ti.task_id} failed", tuple(facts)),
-        f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.try_number}",
-    )
+    subject = f"{_SUBJECT} {ti.task_id} failed" + (f" ({incident.count})" if incident.count else "")
+    _tell(Message(subject, tuple(facts)), _of_run(ti.dag_id, ti.run_id), since=run.start_date if run else None)
 
 
 def on_deadline_missed(context: dict[str, Any], minutes: int) -> None:
@@ -67,48 +82,122 @@ def on_deadline_missed(context: dict[str, Any], minutes: int) -> None:
         ("Next step", "Look at the running task in the grid; if it hangs, clear it."),
     )
     _tell(
-        Message(f"[smart-logistics] {run['dag_id']} missed its deadline of {minutes} min", facts),
+        Message(f"{_SUBJECT} {run['dag_id']} missed its deadline of {minutes} min", facts),
         f"{run['dag_id']}/{run['dag_run_id']}/deadline/{minutes}",
     )
 
 
-def _log_url(ti: Any) -> str:
-    return str(getattr(ti, "log_url", "") or "see the task in Airflow")
+def follow(dag_id: str, ended: Sequence[Mapping[str, Any]], reasons: Mapping[str, str] | None = None) -> None:
+    """Tell what nobody has told yet of runs that have ended, and what is over; send what waits.
 
+    Idempotent: what was told is marked. Called at each start and end of a run.
 
-def _tell(message: Message, incident: str) -> None:
-    """Send a message once for each incident: Airflow may call twice, from the worker and from who found it dead."""
+    Args:
+        dag_id: whose runs they are.
+        ended: the runs as Airflow's API gives them.
+        reasons: by run, why Airflow ended it where no task of it failed (it timed out).
+    """
     try:
-        mark = _mark(settings.load().home / "run" / "alerts", incident)
-        if mark is None:
+        for run in sorted(ended, key=lambda run: str(run["end_date"])):
+            if run["state"] == "failed" and run["run_type"] != "backfill":
+                _run_failed(dag_id, run, (reasons or {}).get(run["dag_run_id"]))
+            elif run["state"] == "success":
+                _run_succeeded(dag_id, run)
+        outbox = Outbox(_folder())
+        if outbox.waiting:
+            outbox.deliver(_send)
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("the alerts of ended runs could not be made")
+
+
+def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
+    run_id, start = run["dag_run_id"], _instant(run["start_date"])
+    end = _instant(run["end_date"]) or datetime.now(UTC)
+    key = _of_run(dag_id, run_id)
+    told = Outbox(_folder()).told_at(key)
+    if told is not None and (start is None or told >= start):
+        return
+    age = datetime.now(UTC) - end
+    if age > _OLD or (why is None and age < _GRACE):
+        return  # history that nobody waits for; or the failed task's own alert may be under way
+    why = why or "it is not known: what ran the task and would have told of it was killed"
+    incident = incidents.failed(_folder(), dag_id, run_id, end, why)
+    facts = (
+        ("What", f"Run {run_id} of {dag_id} failed at {run['end_date']}"),
+        ("Why", why),
+        *_since(incident),
+        ("Meaning for the data", _NOTHING_LOST),
+        ("More", f"{_GUIDE}#{LogisticsError.guide}"),
+        ("Next step", f"See the run in Airflow's grid. {_NEXT_STEP}"),
+    )
+    _tell(Message(f"{_SUBJECT} a run of {dag_id} failed", facts), key, since=start)
+
+
+def _run_succeeded(dag_id: str, run: Mapping[str, Any]) -> None:
+    incident = incidents.current(_folder(), dag_id)
+    if incident is None or str(run["end_date"]) <= incident.since:
+        return
+    facts = (
+        ("What", f"Run {run['dag_run_id']} of {dag_id} succeeded"),
+        ("Failed since", incident.since),
+        ("Failed runs", str(len(incident.runs))),
+        ("First cause", incident.cause),
+        ("Meaning for the data", "What the failed runs left undone is done; Gold is up to date again."),
+        ("Next step", "None."),
+    )
+    _tell(Message(f"{_SUBJECT} {dag_id} is well again", facts), f"{dag_id}/recovered/{incident.since}")
+    incidents.closed(_folder(), dag_id)
+
+
+def _folder() -> Path:
+    return settings.load().home / "alerts"
+
+
+def _of_run(dag_id: str, run_id: str) -> str:
+    return f"{dag_id}/{run_id}/failed"
+
+
+def _since(incident: incidents.Incident) -> list[tuple[str, str]]:
+    if not incident.count:
+        return [("Since", incident.since)]
+    return [
+        ("Since", f"{incident.since}: this is the {incident.count} to fail; the first one's cause: {incident.cause}")
+    ]
+
+
+def _what_to_do(error: object) -> list[tuple[str, str]]:
+    if not isinstance(error, LogisticsError):
+        return [("More", f"{_GUIDE}#{LogisticsError.guide}")]
+    found = [("What to do", error.remedy)] if error.remedy else []
+    return [*found, ("More", f"{_GUIDE}#{error.guide}")]
+
+
+def _spark_ui() -> list[tuple[str, str]]:
+    address = connections.spark_ui()
+    return [("Spark", address)] if address else []
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _tell(message: Message, incident: str, *, since: datetime | None = None) -> None:
+    """Tell of an incident once: Airflow may call twice, from the worker and from who found it dead."""
+    try:
+        outbox = Outbox(_folder())
+        if outbox.post(incident, message, since=since):
+            outbox.deliver(_send)
+        else:
             _log.info("already told: %s", message.line())
-            return
-        try:
-            _send(message)
-        except BaseException:
-            mark.unlink(missing_ok=True)
-            raise
     except Exception:  # noqa: BLE001 - whatever it is, it must not fail the task
         _log.exception("the alert could not be sent:\n%s\n%s", message.line(), message.plain())
 
 
-def _mark(folder: Path, incident: str) -> Path | None:
-    """Mark an incident as told; None where it already is."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / hashlib.sha256(incident.encode()).hexdigest()
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        return None
-    return path
-
-
-def _send(message: Message) -> None:
+def _send(message: Message, message_id: str) -> None:
     connection = connections.optional(connections.SMTP)
     if connection is None:
         _log.warning(
             "ALERT, not mailed because LOGISTICS_SMTP_HOST is not set:\n%s\n%s", message.line(), message.plain()
         )
         return
-    send(message, connection)
-    _log.info("mailed: %s", message.line())
+    send(message, connection, message_id)

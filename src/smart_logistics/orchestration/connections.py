@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -60,6 +61,16 @@ def landing() -> Path:
     if not path:
         raise ConfigurationError(f"the Airflow connection {LANDING} names no path", remedy='set its extra {"path": …}')
     return Path(path)
+
+
+def spark_ui() -> str | None:
+    """Return the address of the local Spark master's page; None where the cluster is somebody else's."""
+    loaded = settings.load()
+    try:
+        port = json.loads((loaded.home / "run" / "ports.json").read_text(encoding="utf-8"))["SPARK_UI_PORT"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return None if loaded["SPARK_MASTER"] else f"http://127.0.0.1:{port}/"
 
 
 def lakehouse() -> str:

@@ -50,17 +50,17 @@ def _cell(value: str) -> str:
     return f'<a href="{text}">{text}</a>' if is_link else text
 
 
-def compose(message: Message, sender: str, receivers: list[str]) -> EmailMessage:
-    """Return the message as a mail with a plain and an HTML part."""
+def compose(message: Message, sender: str, receivers: list[str], message_id: str = "") -> EmailMessage:
+    """Return the message as a mail with a plain and an HTML part; one of the same id is shown once."""
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = message.line(), sender, ", ".join(receivers)
-    mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain="smart-logistics.invalid")
+    mail["Date"], mail["Message-ID"] = formatdate(), message_id or make_msgid(domain="smart-logistics.invalid")
     mail.set_content(message.plain())
     mail.add_alternative(message.html(), subtype="html")
     return mail
 
 
-def send(message: Message, connection: Connection) -> None:
+def send(message: Message, connection: Connection, message_id: str = "") -> None:
     """Send a message; one attempt, a short timeout: the caller is cut off after twenty seconds.
 
     Raises:
@@ -68,7 +68,7 @@ def send(message: Message, connection: Connection) -> None:
     """
     extra = connection.extra_dejson
     receivers = [one.strip() for one in str(extra.get("to_email", "")).split(",") if one.strip()]
-    mail = compose(message, str(extra.get("from_email", "")), receivers)
+    mail = compose(message, str(extra.get("from_email", "")), receivers, message_id)
     host, port = connection.host or "", connection.port or 0
     if extra.get("disable_ssl"):
         client = smtplib.SMTP(host, port, timeout=_TIMEOUT_SECONDS)

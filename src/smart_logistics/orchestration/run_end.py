@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 
 from smart_logistics.errors import ConfigurationError, LogisticsError
-from smart_logistics.orchestration import connections
+from smart_logistics.orchestration import alerts, connections
 from smart_logistics.orchestration.api import AirflowApi, Credentials
-from smart_logistics.orchestration.run_record import record_ended
+from smart_logistics.orchestration.run_record import ENDED, record_ended
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _log = logging.getLogger(__name__)
+_FOLLOWED_RUNS = 10
+_WHY_ENDED = {
+    "timed_out": "it took longer than a run may take",
+    "all_tasks_deadlocked": "no task of it could go on",
+}
 
 
 def on_run_end(context: Context) -> None:
-    """Record the run that ends here, and any other that is not recorded. Airflow calls it in the DAG processor."""
-    heal(str(context["dag"].dag_id))
+    """Record and tell of the run that ends here, and of any other that was missed.
+
+    Airflow calls it in the DAG processor. No task failed in a run that timed out: its end is the only one who knows.
+    """
+    why = _WHY_ENDED.get(str(context.get("reason")))
+    heal(str(context["dag"].dag_id), {str(context["run_id"]): why} if why else {})
 
 
-def heal(dag_id: str) -> None:
-    """Record every recent run that has ended and is not recorded as it is.
+def heal(dag_id: str, reasons: Mapping[str, str] | None = None) -> None:
+    """Record every recent run that has ended and is not recorded as it is; tell of what nobody has told.
 
     What the pipeline says about itself must not stop it: a failure is logged as an error, and the next call makes it
-    good.
+    good. ``reasons`` gives, by run, why Airflow ended it.
     """
     try:
         with AirflowApi(_credentials()) as api:
+            alerts.follow(dag_id, api.runs(dag_id, states=ENDED, limit=_FOLLOWED_RUNS), reasons)
             count = record_ended(api, dag_id, connections.lakehouse())
     except LogisticsError as error:
         _log.error("the run log could not be written: %s", error)

@@ -18,14 +18,14 @@ from smart_logistics.orchestration.api import AirflowApi
 ERROR_KEY = "error_of_try_"
 LOST = "no message: the process that ran the task was lost"
 _LOOK_BACK_RUNS = 50
-_ENDED = ("success", "failed")
+ENDED = ("success", "failed")
 _FAILED = ("failed", "up_for_retry")
 
 
 def record_ended(api: AirflowApi, dag_id: str, lakehouse: str) -> int:
     """Record what is missing and return how many runs that were."""
     known = run_log.recorded(lakehouse, dag_id)
-    ended = api.runs(dag_id, states=_ENDED, limit=_LOOK_BACK_RUNS)
+    ended = api.runs(dag_id, states=ENDED, limit=_LOOK_BACK_RUNS)
     missing = [run for run in ended if known.get(run["dag_run_id"]) != _instant(run["end_date"])]
     run_log.record(lakehouse, [_read(api, run) for run in reversed(missing)])
     return len(missing)

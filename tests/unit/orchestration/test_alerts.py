@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 
-from smart_logistics.errors import SourceUnavailable
+from smart_logistics.errors import FAMILY, LogisticsError, SourceUnavailable
 from smart_logistics.orchestration import alerts, connections
 from smart_logistics.orchestration.mail import Message
+from smart_logistics.settings import REPOSITORY
 
 
 @pytest.fixture
@@ -21,15 +23,22 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     monkeypatch.setenv("LOGISTICS_HOME", str(tmp_path))
     box: list[Message] = []
     monkeypatch.setattr(connections, "optional", lambda _: Connection(conn_id="logistics_smtp", conn_type="smtp"))
-    monkeypatch.setattr(alerts, "send", lambda message, _: box.append(message))
+    monkeypatch.setattr(alerts, "send", lambda message, *_: box.append(message))
     return box
 
 
-def failure(try_number: int = 4, **context: Any) -> Any:
+def failure(try_number: int = 4, run_id: str = "r", task_id: str = "bronze_ingest_sql", **context: Any) -> Any:
     ti = SimpleNamespace(
-        task_id="bronze_ingest_sql", dag_id="d", run_id="r", try_number=try_number, log_url="http://127.0.0.1/log"
+        task_id=task_id, dag_id="d", run_id=run_id, try_number=try_number, log_url="http://127.0.0.1/log"
     )
     return {"ti": ti, **context}
+
+
+def ended(run_id: str, state: str, *, seconds: int, run_type: str = "scheduled") -> dict[str, Any]:
+    end = datetime.now(UTC) - timedelta(seconds=seconds)
+    start = (end - timedelta(minutes=3)).isoformat()
+    run = {"dag_run_id": run_id, "state": state, "run_type": run_type, "start_date": start}
+    return run | {"end_date": end.isoformat()}
 
 
 def deadline(state: str, run_type: str = "manual") -> dict[str, Any]:
@@ -51,11 +60,54 @@ def test_a_lost_worker_is_told_without_a_message(sent: list[Message]) -> None:
     assert "lost" in dict(sent[0].facts)["Why"]
 
 
-def test_one_incident_is_told_once(sent: list[Message]) -> None:
-    alerts.on_task_failure(failure())
-    alerts.on_task_failure(failure())
-    alerts.on_task_failure(failure(try_number=8))
+def test_a_run_is_told_once_whatever_else_fails_in_it_and_again_after_it_was_cleared(sent: list[Message]) -> None:
+    first = SimpleNamespace(start_date=datetime.now(UTC) - timedelta(minutes=5))
+    alerts.on_task_failure(failure(dag_run=first))
+    alerts.on_task_failure(failure(dag_run=first))
+    alerts.on_task_failure(failure(dag_run=first, task_id="bronze_ingest_iot"))
+    assert len(sent) == 1
+    alerts.on_task_failure(failure(try_number=8, dag_run=SimpleNamespace(start_date=datetime.now(UTC))))
     assert len(sent) == 2
+
+
+def test_failing_runs_are_one_incident_and_the_next_good_one_ends_it(sent: list[Message]) -> None:
+    for run_id in ("r1", "r2", "r3"):
+        alerts.on_task_failure(failure(run_id=run_id, exception=SourceUnavailable(f"no answer in {run_id}")))
+    assert "3rd run in a row" in sent[2].line()
+    assert "no answer in r1" in dict(sent[2].facts)["Since"]
+    for _ in range(2):
+        alerts.follow("d", [ended("r3", "failed", seconds=0), ended("r4", "success", seconds=-1)])
+    assert [message.line() for message in sent[3:]] == ["[smart-logistics] d is well again"]
+    alerts.on_task_failure(failure(run_id="r5"))
+    assert "in a row" not in sent[-1].line()
+
+
+def test_a_run_of_which_nobody_could_tell_is_told_later_and_once(sent: list[Message]) -> None:
+    alerts.follow("d", [ended("r", "failed", seconds=5)])
+    assert not sent, "the task's own alert may be under way"
+    for _ in range(2):
+        alerts.follow("d", [ended("r", "failed", seconds=90), ended("b", "failed", seconds=90, run_type="backfill")])
+    assert [message.line() for message in sent] == ["[smart-logistics] a run of d failed"]
+    alerts.on_task_failure(failure())
+    assert len(sent) == 1
+
+
+def test_a_run_that_timed_out_is_told_at_once_with_its_reason(sent: list[Message]) -> None:
+    alerts.follow("d", [ended("r", "failed", seconds=0)], {"r": "it took too long"})
+    assert dict(sent[0].facts)["Why"] == "it took too long"
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_an_alert_points_at_a_heading_that_is_there(sent: list[Message], kind: type[LogisticsError]) -> None:
+    alerts.on_task_failure(failure(exception=kind("it broke", remedy="mend it")))
+    page, anchor = dict(sent[0].facts)["More"].split("#")
+    assert anchor in headings(REPOSITORY / page)
+
+
+def headings(page: Path) -> set[str]:
+    """Return the anchors that a page offers, made as its viewers make them."""
+    found = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 @pytest.mark.parametrize(
@@ -82,8 +134,10 @@ def test_a_mail_server_that_is_down_is_logged_and_may_be_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(alerts, "send", refuse)
         alerts.on_task_failure(failure())
-    assert "could not be sent" in caplog.text
-    alerts.on_task_failure(failure())
+    assert "waits for the next time" in caplog.text
+    assert not sent
+    alerts.follow("d", [])
+    alerts.follow("d", [])
     assert len(sent) == 1
 
 
