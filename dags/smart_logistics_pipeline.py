@@ -20,10 +20,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, CronTriggerTimetable, DeadlineAlert, DeadlineReference, SyncCallback, TriggerRule
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 
 from smart_logistics import settings
-from smart_logistics.orchestration.alerts import on_deadline_missed, on_task_failure
+from smart_logistics.orchestration import deadlines
+from smart_logistics.orchestration.alerts import on_task_failure
 from smart_logistics.orchestration.failures import ByCause
 from smart_logistics.orchestration.run_end import on_run_end
 from smart_logistics.orchestration.sensor import LandingSensor
@@ -31,7 +32,6 @@ from smart_logistics.orchestration.spark_job import SparkJobOperator
 from smart_logistics.orchestration.start import StartOperator
 
 GIVEN = settings.load()
-DEADLINE_MINUTES = GIVEN["RUN_DEADLINE_MINUTES"]
 
 DEFAULTS = {
     "owner": "data-platform",
@@ -43,14 +43,6 @@ DEFAULTS = {
     "execution_timeout": timedelta(minutes=GIVEN["TASK_TIMEOUT_MINUTES"]),
     "on_failure_callback": on_task_failure,
 }
-
-DEADLINE = DeadlineAlert(
-    name="run takes too long",
-    # The logical date would not do: a run triggered by hand has none.
-    reference=DeadlineReference.DAGRUN_QUEUED_AT,
-    interval=timedelta(minutes=DEADLINE_MINUTES),
-    callback=SyncCallback(on_deadline_missed, kwargs={"minutes": DEADLINE_MINUTES}),
-)
 
 
 def job(name: str, **policies: object) -> SparkJobOperator:
@@ -68,7 +60,8 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
-    deadline=DEADLINE,
+    dagrun_timeout=timedelta(minutes=GIVEN["RUN_TIMEOUT_MINUTES"]),
+    deadline=deadlines.of_run(GIVEN),
     on_success_callback=on_run_end,
     on_failure_callback=on_run_end,
     tags=["cold-chain", "lakehouse"],

@@ -88,10 +88,14 @@ def test_the_sensor_waits_five_minutes_and_hides_no_error(dag: Any) -> None:
 
 
 def test_a_run_is_due_45_minutes_after_it_was_queued(dag: Any) -> None:
-    (deadline,) = dag.deadline
-    assert deadline.interval == timedelta(minutes=45)
-    assert deadline.reference.reference_name == "DagRunQueuedAtDeadline"
-    assert deadline.callback.path == "smart_logistics.orchestration.alerts.on_deadline_missed"
+    found = {one.name: (one.interval, one.reference.reference_name, one.callback.kwargs) for one in dag.deadline}
+    minutes = {name: kwargs["minutes"] for name, (_, _, kwargs) in found.items()}
+    assert minutes == {"run is slow": 30, "run takes too long": 45, "run takes unusually long": 15}
+    assert all(interval == timedelta(minutes=kwargs["minutes"]) for interval, _, kwargs in found.values())
+    # From queueing: a run that is triggered by hand has no logical date.
+    assert found["run takes too long"][1] == found["run is slow"][1] == "DagRunQueuedAtDeadline"
+    assert {one.callback.path for one in dag.deadline} == {"smart_logistics.orchestration.deadlines.on_missed"}
+    assert dag.dagrun_timeout == timedelta(minutes=180)
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=lambda job: job.name)

@@ -63,4 +63,20 @@ TASK_RUNS = Table(
     key=("run_id", "task_id", "try_number"),
 )
 
-TABLES: tuple[Table, ...] = (DQ_METRICS, PIPELINE_RUNS, TASK_RUNS)
+MISSED_DEADLINES = Table(
+    LAYER,
+    "missed_deadlines",
+    "one row for each deadline that a run missed",
+    (
+        required("dag_id", "string"),
+        required("run_id", "string", "The run; for stale Gold, since when."),
+        required("deadline", "string", "Which one."),
+        required("severity", "string", "error or warn: a breach, or a warning of one."),
+        required("missed_at", "timestamp", "When it was noticed."),
+        Column("limit_minutes", "double", "What was allowed."),
+        Column("detail", "string", "In words."),
+    ),
+    key=("run_id", "dag_id", "deadline"),
+)
+
+TABLES: tuple[Table, ...] = (DQ_METRICS, PIPELINE_RUNS, TASK_RUNS, MISSED_DEADLINES)

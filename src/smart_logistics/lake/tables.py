@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
@@ -154,14 +155,30 @@ def check_all(lakehouse: str) -> None:
 
 
 def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert a few rows from this process, or replace those of the same key; one commit, under the table's lock."""
+    """Insert a few rows from this process, or replace those of the same key; one commit, under the table's lock.
+
+    Not by delta-rs's own MERGE: that leaves files whose texts are Arrow's ``string_view``, on which filters of
+    pyarrow's datasets fail. Reads and rewrites what has the same first column of the key.
+    """
     ensure(lakehouse, table)
-    arrow = pa.Table.from_pylist(rows, schema=pa.schema(schema(table).to_arrow()))
+    arrow_schema = pa.schema(schema(table).to_arrow())
+    first = table.key[0]
     with writing(lakehouse, table):
-        merger = DeltaTable(uri(lakehouse, table)).merge(
-            arrow, " AND ".join(f"t.{key} = s.{key}" for key in table.key), source_alias="s", target_alias="t"
-        )
-        merger.when_matched_update_all().when_not_matched_insert_all().execute()
+        found = DeltaTable(uri(lakehouse, table))
+        values = sorted({row[first] for row in rows})
+        there = found.to_pyarrow_dataset().to_table(filter=pc.field(first).isin(values)).to_pylist()
+        replaced = {_key(row, table) for row in rows}
+        stays = [row for row in there if _key(row, table) not in replaced]
+        arrow = pa.Table.from_pylist(stays + rows, schema=arrow_schema)
+        if there:
+            literals = ", ".join("'" + str(value).replace("'", "''") + "'" for value in values)
+            write_deltalake(found, arrow, mode="overwrite", predicate=f"{first} IN ({literals})")
+        else:
+            write_deltalake(found, arrow, mode="append")
+
+
+def _key(row: dict[str, Any], table: Table) -> tuple[Any, ...]:
+    return tuple(row[name] for name in table.key)
 
 
 def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app: str = "", stamp: int = 0) -> None:

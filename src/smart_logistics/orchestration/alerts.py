@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from smart_logistics import settings
 from smart_logistics.errors import LogisticsError
 from smart_logistics.jobs.catalog import JOBS
+from smart_logistics.ops.deadlines import BREACH, Missed
 from smart_logistics.orchestration import connections, incidents
 from smart_logistics.orchestration.failures import reason
 from smart_logistics.orchestration.mail import Message, send
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _log = logging.getLogger(__name__)
-_STILL_RUNNING = ("queued", "running")
 _SUBJECT = "[smart-logistics]"
 _NEXT_STEP = "When the cause is gone, clear the failed task; every task continues from where it was."
 _NOTHING_LOST = "Nothing is lost or doubled; the tables downstream stay as the last good run left them."
@@ -69,21 +69,20 @@ def _task_failed(context: Context) -> None:
     _tell(Message(subject, tuple(facts)), _of_run(ti.dag_id, ti.run_id), since=run.start_date if run else None)
 
 
-def on_deadline_missed(context: dict[str, Any], minutes: int) -> None:
-    """Mail that a run takes too long. A failed run has had its mail, and a backfill's times mean nothing."""
-    run = context["dag_run"]
-    if run["state"] not in _STILL_RUNNING or run["run_type"] == "backfill":
-        _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], run["run_type"], run["state"])
-        return
+def on_deadline_missed(missed: Missed) -> None:
+    """Mail that a run takes too long, or that Gold is stale: once for each, and one mail for all mere warnings."""
     facts = (
-        ("What", f"Run {run['dag_run_id']} of {run['dag_id']} takes longer than {minutes} min"),
-        ("Queued at", str(run["queued_at"])),
+        ("What", f"{missed.deadline}: {missed.dag_id}, {missed.run_id}"),
+        ("Why", missed.detail),
+        ("Allowed", f"{missed.limit_minutes:g} min"),
         ("Meaning for the data", "Gold is older than it should be; nothing is lost."),
+        ("More", f"{_GUIDE}#a-run-that-takes-too-long"),
         ("Next step", "Look at the running task in the grid; if it hangs, clear it."),
     )
+    what = missed.deadline if missed.severity == BREACH else "slow"
     _tell(
-        Message(f"{_SUBJECT} {run['dag_id']} missed its deadline of {minutes} min", facts),
-        f"{run['dag_id']}/{run['dag_run_id']}/deadline/{minutes}",
+        Message(f"{_SUBJECT} {missed.dag_id}: {missed.deadline}", facts),
+        f"{missed.dag_id}/{missed.run_id}/deadline/{what}",
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow.configuration import conf
 
 from smart_logistics.errors import ConfigurationError, LogisticsError
-from smart_logistics.orchestration import alerts, connections
+from smart_logistics.orchestration import alerts, connections, deadlines
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.orchestration.run_record import ENDED, record_ended
 
@@ -31,8 +31,10 @@ def on_run_end(context: Context) -> None:
 
     Airflow calls it in the DAG processor. No task failed in a run that timed out: its end is the only one who knows.
     """
+    dag_id, run_id = str(context["dag"].dag_id), str(context["run_id"])
     why = _WHY_ENDED.get(str(context.get("reason")))
-    heal(str(context["dag"].dag_id), {str(context["run_id"]): why} if why else {})
+    heal(dag_id, {run_id: why} if why else {})
+    deadlines.look_at_tasks(dag_id, [run_id])
 
 
 def heal(dag_id: str, reasons: Mapping[str, str] | None = None) -> None:

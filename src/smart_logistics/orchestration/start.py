@@ -1,4 +1,4 @@
-"""The first task: a run that cannot work says so before anything is read; runs that nobody recorded are recorded."""
+"""The first task: a run that cannot work says so before anything is read; what was missed before it is made good."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator
 
-from smart_logistics.orchestration import connections
+from smart_logistics import settings
+from smart_logistics.orchestration import connections, deadlines
 from smart_logistics.orchestration.run_end import heal
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StartOperator(BaseOperator):
-    """Check the configuration of the run; then make good for run-log entries that a crash has cost."""
+    """Check the configuration of the run; then record and tell what a crash has cost, and look how old Gold is."""
 
     def execute(self, context: Context) -> None:
         """Check and heal.
@@ -24,3 +25,4 @@ class StartOperator(BaseOperator):
         """
         connections.check()
         heal(self.dag_id)
+        deadlines.look_at_gold(self.dag_id, settings.load())

@@ -41,11 +41,6 @@ def ended(run_id: str, state: str, *, seconds: int, run_type: str = "scheduled")
     return run | {"end_date": end.isoformat()}
 
 
-def deadline(state: str, run_type: str = "manual") -> dict[str, Any]:
-    run = {"dag_id": "d", "dag_run_id": "r", "state": state, "run_type": run_type, "queued_at": "2026-11-24T10:00:00Z"}
-    return {"dag_run": run}
-
-
 def test_the_mail_says_what_why_and_what_to_do(sent: list[Message]) -> None:
     alerts.on_task_failure(failure(exception=SourceUnavailable("no answer", remedy="start it")))
     facts = dict(sent[0].facts)
@@ -108,21 +103,6 @@ def headings(page: Path) -> set[str]:
     """Return the anchors that a page offers, made as its viewers make them."""
     found = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
-
-
-@pytest.mark.parametrize(
-    ("context", "mails"),
-    [
-        (deadline("running"), 1),
-        (deadline("queued"), 1),
-        (deadline("failed"), 0),
-        (deadline("success"), 0),
-        (deadline("running", "backfill"), 0),
-    ],
-)
-def test_a_deadline_is_told_for_a_run_that_still_runs(sent: list[Message], context: Any, mails: int) -> None:
-    alerts.on_deadline_missed(context, minutes=45)
-    assert len(sent) == mails
 
 
 def test_a_mail_server_that_is_down_is_logged_and_may_be_tried_again(
