@@ -7,6 +7,7 @@ the entries of a ``.env`` file into the environment first). Those of kind ``JOB`
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,18 @@ def _port(text: str) -> int:
     return value
 
 
+def _by_job(value: type) -> Callable[[str], str]:
+    """Return a parser of JSON objects that give a value for ``*`` (every job) or for jobs by their names."""
+
+    def parse(text: str) -> str:
+        found = json.loads(text)
+        if not isinstance(found, dict) or not all(type(one) is value for one in found.values()):
+            raise ValueError('must be a JSON object by job name, "*" for all')
+        return json.dumps(found)
+
+    return parse
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOME", "./.local", Kind.STACK, "all state of the local stack"),
     Setting("SOURCE_DSN", None, Kind.PRIVATE, "postgresql://user:password@host:port/database of the source system"),
@@ -135,6 +148,20 @@ SETTINGS: tuple[Setting, ...] = (
         Kind.JOB,
         "how often keys are compared to notice hard deletes; 0 = every run",
         _not_negative,
+    ),
+    Setting(
+        "SPARK_CONF",
+        "{}",
+        Kind.JOB,
+        'Spark settings by job, such as {"*": {"spark.cores.max": 4}, "gold_aggregate": {"spark.driver.memory": "2g"}}',
+        _by_job(dict),
+    ),
+    Setting(
+        "JOB_TIMEOUT_MINUTES",
+        "{}",
+        Kind.JOB,
+        'a driver that takes longer is ended and tried again, by job, such as {"*": 30, "gold_aggregate": 20}',
+        _by_job(int),
     ),
     Setting(
         "MAX_DELETE_PERCENT", "20", Kind.JOB, "a larger share of keys gone at once stops the extraction", _positive

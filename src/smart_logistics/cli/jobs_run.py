@@ -50,6 +50,7 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
         properties_file=str(home.spark_properties),
         name=f"logistics.{job.name}.{run_id}",
         arguments=[*arguments_of(job, loaded, run_id), *extra],
+        conf=submit.spark_conf(loaded["SPARK_CONF"], job),
     )
     dsn = source_dsn(loaded) if job.reads_source else None
     sys.stdout.flush()

@@ -6,12 +6,14 @@ that read the source.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from smart_logistics.errors import EnvironmentFault
+from smart_logistics.errors import ConfigurationError, EnvironmentFault
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.settings import REPOSITORY
 
@@ -20,6 +22,7 @@ SPARK_ENVIRONMENT = REPOSITORY / ".venv-spark"
 _SPARK_BIN = SPARK_ENVIRONMENT / "bin"
 SPARK_SUBMIT = str(_SPARK_BIN / "spark-submit")
 _TETHER = Path(__file__).with_name("tether.py")
+_SECRET = ("secret", "password", "token", "access.key", "credential")
 # What the submitter knows and a driver has no business with: Airflow's configuration (keys, database) and mail.
 _WITHHELD = ("AIRFLOW", "_AIRFLOW", "LOGISTICS_SMTP", SOURCE_DSN)
 
@@ -41,6 +44,28 @@ def tethered(binary: str) -> list[str]:
     return [sys.executable, "-IS", str(_TETHER), str(os.getpid()), binary]
 
 
+def of_job(text: str, job: Job) -> list[Any]:
+    """Return what a JSON object by job says for all and for ``job``, the more special one last."""
+    found = json.loads(text)
+    return [found[key] for key in ("*", job.name) if key in found]
+
+
+def spark_conf(text: str, job: Job) -> dict[str, str]:
+    """Return the Spark settings that SPARK_CONF gives a job.
+
+    Raises:
+        ConfigurationError: one of them would show a secret, as every argument of a process does.
+    """
+    conf = {str(key): str(value) for one in of_job(text, job) for key, value in one.items()}
+    secret = [key for key in conf if any(word in key.lower() for word in _SECRET)]
+    if secret:
+        raise ConfigurationError(
+            f"the setting SPARK_CONF holds {', '.join(secret)}",
+            remedy="put secrets into the cluster's own configuration: arguments are seen by every user of the machine",
+        )
+    return conf
+
+
 def command(
     job: Job,
     *,
@@ -48,6 +73,7 @@ def command(
     properties_file: str,
     name: str,
     arguments: Sequence[str],
+    conf: Mapping[str, str] | None = None,
     spark_submit: str = SPARK_SUBMIT,
 ) -> list[str]:
     """Return the command that submits ``job``, in the order in which Airflow's provider builds it."""
@@ -55,6 +81,7 @@ def command(
         *tethered(spark_submit),
         "--master",
         master,
+        *(word for key, value in (conf or {}).items() for word in ("--conf", f"{key}={value}")),
         "--properties-file",
         properties_file,
         "--name",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from airflow.sdk import Connection, Variable
@@ -78,18 +79,17 @@ def lakehouse() -> str:
     return _variable(LAKEHOUSE)
 
 
-def setting(name: str) -> int:
+def setting(name: str) -> Any:
     """Return the Variable of a JOB setting, validated as everywhere else."""
     declared = settings.BY_NAME[name]
     text = _variable(declared.airflow_variable)
     try:
-        value: int = declared.parse(text)
+        return declared.parse(text)
     except ValueError as error:
         raise ConfigurationError(
             f"the Airflow Variable {declared.airflow_variable} is not usable: {error}",
             remedy=f"set it to: {declared.meaning}",
         ) from None
-    return value
 
 
 def _variable(key: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
@@ -47,6 +48,7 @@ class DriverHook(SparkSubmitHook):
         super().__init__(**kwargs)
         self.job = job
         self.environment = {}
+        self.minutes: int | None = None
         self.driver = DriverLog()
 
     def _get_spark_binary_path(self) -> list[str]:
@@ -61,12 +63,19 @@ class DriverHook(SparkSubmitHook):
             "encoding": "utf-8",
             "errors": "replace",
         }
+        watch = _Watch(self._end, self.minutes)
         try:
-            driver_id: str | None = super().submit(application, **kwargs)
+            with watch:
+                driver_id: str | None = super().submit(application, **kwargs)
         except AirflowException:
             code = self._submit_sp.returncode if self._submit_sp else None
             if not code:
                 raise
+            if watch.ran_out:
+                raise JobCrashed(
+                    f"the driver of {self.job.name} took longer than {self.minutes} min and was ended",
+                    remedy="see its log; the Variable logistics_job_timeout_minutes allows it more",
+                ) from None
             raise self.driver.failure(self.job.name, code) from None
         return driver_id
 
@@ -84,16 +93,42 @@ class DriverHook(SparkSubmitHook):
                 level, text = read
                 self.log.log(level, "%s", text)
 
+    def _end(self) -> None:
+        if self._submit_sp is not None and self._submit_sp.poll() is None:
+            self._submit_sp.send_signal(signal.SIGTERM)
+
     def on_kill(self) -> None:
         """End the driver: the tether asks it to close, waits, and kills what is left."""
+        self._end()
         process = self._submit_sp
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+        if process is not None:
             try:
                 process.wait(timeout=tether.GRACE_SECONDS + 2)
             except subprocess.TimeoutExpired:
                 self.log.warning("the driver of %s did not end in time and is killed", self.job.name)
         super().on_kill()
+
+
+class _Watch:
+    """Ends what takes longer than so many minutes, and remembers that it did."""
+
+    def __init__(self, end: Callable[[], None], minutes: int | None) -> None:
+        self.ran_out = False
+        self._end = end
+        self._timer = threading.Timer(minutes * 60.0, self._now) if minutes else None
+
+    def _now(self) -> None:
+        self.ran_out = True
+        self._end()
+
+    def __enter__(self) -> None:
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class SparkJobOperator(SparkSubmitOperator):
@@ -127,6 +162,7 @@ class SparkJobOperator(SparkSubmitOperator):
         connections.required(connections.SPARK)
         hook = self._hook = self._get_hook()
         hook.environment = submit.environment(self.job, source_dsn=self._source_dsn())
+        hook.minutes = (submit.of_job(connections.setting("JOB_TIMEOUT_MINUTES"), self.job) or [None])[-1]
         super().execute(context)
         if hook.driver.result is None and hook._connection["deploy_mode"] != "cluster":
             raise JobCrashed(f"{self.job.name} ended well but reported no counts", remedy="see the task's log")
@@ -144,7 +180,7 @@ class SparkJobOperator(SparkSubmitOperator):
     def _get_hook(self) -> DriverHook:
         return DriverHook(
             self.job,
-            conf=self.conf,
+            conf={**(self.conf or {}), **submit.spark_conf(connections.setting("SPARK_CONF"), self.job)},
             conn_id=self._conn_id,
             name=self.name,
             application_args=self.application_args,

@@ -6,7 +6,10 @@ import os
 
 import pytest
 
+from smart_logistics import settings
+from smart_logistics.errors import ConfigurationError
 from smart_logistics.jobs import catalog, submit
+from smart_logistics.jobs.catalog import SILVER_IOT
 
 DSN = "postgresql://reader:canary@127.0.0.1/logistics"
 BASE = {
@@ -54,3 +57,28 @@ def test_a_driver_knows_nothing_of_airflow_and_mail() -> None:
     assert not [name for name in environment if name.startswith("AIRFLOW")]
     assert environment["JAVA_HOME"] == "/java"
     assert environment["PYSPARK_PYTHON"].endswith(".venv-spark/bin/python")
+
+
+def test_a_jobs_spark_settings_are_those_of_all_and_its_own() -> None:
+    text = settings.BY_NAME["SPARK_CONF"].parse(
+        '{"*": {"spark.cores.max": 4, "a": "1"}, "silver_iot": {"a": "2"}, "gold_aggregate": {"b": "3"}}'
+    )
+    assert submit.spark_conf(text, SILVER_IOT) == {"spark.cores.max": "4", "a": "2"}
+    words = submit.command(
+        SILVER_IOT, master="m", properties_file="p", name="n", arguments=[], conf=submit.spark_conf(text, SILVER_IOT)
+    )
+    assert words[words.index("--conf") + 1] == "spark.cores.max=4"
+
+
+@pytest.mark.parametrize("key", ["spark.authenticate.secret", "spark.hadoop.fs.s3a.access.key", "x.PASSWORD"])
+def test_a_secret_among_them_is_refused(key: str) -> None:
+    text = settings.BY_NAME["SPARK_CONF"].parse(f'{{"*": {{"{key}": "canary"}}}}')
+    with pytest.raises(ConfigurationError) as refused:
+        submit.spark_conf(text, SILVER_IOT)
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"*": 3}', '{"silver_iot": "x"}'])
+def test_spark_settings_that_are_none_are_refused_by_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="LOGISTICS_SPARK_CONF"):
+        settings.load({"LOGISTICS_SPARK_CONF": text})
