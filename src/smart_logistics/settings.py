@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from smart_logistics.errors import ConfigurationError
 
 PREFIX = "LOGISTICS_"
+WEEK_HOURS = 168
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -63,6 +64,13 @@ def _not_negative(text: str) -> int:
     value = int(text)
     if value < 0:
         raise ValueError("must not be negative")
+    return value
+
+
+def _a_week_or_more(text: str) -> int:
+    value = int(text)
+    if value < WEEK_HOURS:
+        raise ValueError(f"must be at least {WEEK_HOURS}")
     return value
 
 
@@ -165,6 +173,20 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "MAX_DELETE_PERCENT", "20", Kind.JOB, "a larger share of keys gone at once stops the extraction", _positive
+    ),
+    Setting(
+        "VACUUM_RETENTION_HOURS",
+        str(WEEK_HOURS),
+        Kind.JOB,
+        f"how long maintenance keeps files that only older versions of a table need; at least {WEEK_HOURS}",
+        _a_week_or_more,
+    ),
+    Setting(
+        "LOG_RETENTION_DAYS",
+        "30",
+        Kind.JOB,
+        "how long maintenance keeps task logs and Airflow's records of runs that have ended",
+        _positive,
     ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}

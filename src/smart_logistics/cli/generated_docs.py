@@ -40,6 +40,8 @@ def _table(table: Table) -> str:
         facts.append(f"Key: {_names(table.key)}.")
     if table.partitions:
         facts.append(f"Partitioned by {_names(table.partitions)}.")
+    if table.clustered_by:
+        facts.append(f"Clustered by {_names(table.clustered_by)}.")
     rows = [
         f"| `{column.name}` | {_cell(column.type)} | {'yes' if column.nullable else 'no'} | {_cell(column.meaning)} |"
         for column in table.columns

@@ -30,6 +30,7 @@ def _extracted(source: SourceTable) -> Table:
         ),
         key=(source.key, "_ingested_at"),
         partitions=("_ingestion_date",),
+        clustered_by=(source.key,),
         apps=("bronze_ingest_sql",),
     )
 
@@ -94,6 +95,7 @@ IOT_TELEMETRY = Table(
     ),
     key=("source_file", "position", "_ingested_at"),
     partitions=("reading_date",),
+    clustered_by=("_ingested_at",),
     apps=("bronze_ingest_iot",),
 )
 
@@ -114,6 +116,7 @@ PROCESSED_FILES_LOG = Table(
         Column("error", "string", "Why it is FAILED, or of what it is the DUPLICATE."),
     ),
     key=("file_name", "checksum_md5", "processed_at"),
+    clustered_by=("checksum_md5",),
     apps=("bronze_ingest_iot",),
 )
 
@@ -138,6 +141,7 @@ REJECTED_RECORDS = Table(
     ),
     key=("record_id",),
     partitions=("rejection_date",),
+    clustered_by=("source_table",),
     apps=("bronze_ingest_iot", "silver_iot", *(f"silver_transactional.{name}" for name in EXTRACTED)),
 )
 

@@ -58,6 +58,7 @@ SHIPMENT_ANALYTICS = Table(
     ),
     key=("shipment_id",),
     partitions=("year", "month"),
+    clustered_by=("shipment_id",),
     apps=("gold_aggregate",),
 )
 
@@ -84,6 +85,7 @@ TEMPERATURE_EXCURSIONS = Table(
     ),
     key=("shipment_id", "excursion_no"),
     partitions=("year", "month"),
+    clustered_by=("shipment_id",),
     apps=("gold_aggregate",),
 )
 

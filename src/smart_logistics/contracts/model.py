@@ -27,8 +27,9 @@ class Column:
 class Table:
     """One Delta table at ``<lakehouse>/<layer>/<name>``.
 
-    ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders; ``apps`` are the
-    names under which jobs record their progress in its commits.
+    ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders; ``clustered_by`` are
+    the columns by which it is looked up: maintenance lays rows that are near in them into the same file. ``apps`` are
+    the names under which jobs record their progress in its commits.
     """
 
     layer: str
@@ -37,15 +38,18 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    clustered_by: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = self.column_names
         if len(set(names)) != len(names):
             raise ValueError(f"{self.full_name}: a column is declared twice")
-        for name in (*self.key, *self.partitions):
+        for name in (*self.key, *self.partitions, *self.clustered_by):
             if name not in names:
                 raise ValueError(f"{self.full_name}: {name} is not one of its columns")
+        if {*self.partitions} & {*self.clustered_by}:
+            raise ValueError(f"{self.full_name}: within a partition its column is all alike and clusters nothing")
 
     @property
     def full_name(self) -> str:

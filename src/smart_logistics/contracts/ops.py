@@ -23,6 +23,7 @@ DQ_METRICS = Table(
         required("checked_at", "timestamp"),
     ),
     key=("run_id", "layer", "table_name", "check_name"),
+    clustered_by=("checked_at",),
 )
 
 PIPELINE_RUNS = Table(
@@ -79,4 +80,30 @@ MISSED_DEADLINES = Table(
     key=("run_id", "dag_id", "deadline"),
 )
 
-TABLES: tuple[Table, ...] = (DQ_METRICS, PIPELINE_RUNS, TASK_RUNS, MISSED_DEADLINES)
+TABLE_HEALTH = Table(
+    LAYER,
+    "table_health",
+    "one row for each table and run of maintenance: its state afterwards, and what was done to it",
+    (
+        required("run_id", "string", "The run of maintenance."),
+        required("layer", "string"),
+        required("table_name", "string"),
+        required("measured_at", "timestamp"),
+        required("version", "bigint", "Of the Delta table."),
+        required("rows", "bigint"),
+        required("bytes", "bigint", "Of the files that the table consists of now."),
+        required("files", "bigint", "Files that the table consists of now."),
+        required("small_files", "bigint", "Those below 16 MiB, beyond the one that each partition may have."),
+        required("partitions", "bigint", "Partitions that have rows; 1 where the table has none."),
+        Column("oldest_file_at", "timestamp", "When the oldest of its files was written; null where there is none."),
+        Column("newest_file_at", "timestamp", "When the newest was."),
+        Column("log_files", "bigint", "Files of the Delta log; null on object storage."),
+        required("compacted_files", "bigint", "Files that this run replaced by fewer."),
+        required("vacuumed_files", "bigint", "Files that this run deleted: no version of the last week needs them."),
+        required("freed_bytes", "bigint", "Their size."),
+    ),
+    key=("run_id", "layer", "table_name"),
+    clustered_by=("measured_at",),
+)
+
+TABLES: tuple[Table, ...] = (DQ_METRICS, PIPELINE_RUNS, TASK_RUNS, MISSED_DEADLINES, TABLE_HEALTH)

@@ -36,7 +36,7 @@ def _typed(source: SourceTable) -> tuple[Column, ...]:
     return tuple(Column(c.name, c.type, c.meaning, nullable=c.name not in critical) for c in source.columns)
 
 
-def _latest(source: SourceTable, *extra: Column) -> Table:
+def _latest(source: SourceTable, *extra: Column, clustered_by: tuple[str, ...] = ()) -> Table:
     if source.name in USED_BY_GOLD:
         used = ", ".join(USED_BY_GOLD[source.name])
         meaning = f"Batch stamp at which what Gold uses changed: {used}."
@@ -47,6 +47,7 @@ def _latest(source: SourceTable, *extra: Column) -> Table:
         f"one row for each key of {source.name}: its latest valid version",
         (*_typed(source), IS_DELETED, DELETED_AT, *extra, *PROGRESS),
         key=(source.key,),
+        clustered_by=clustered_by or (source.key,),
         apps=APPS,
     )
 
@@ -64,6 +65,7 @@ TRUCK_ASSIGNMENTS = _latest(
         "array<string>",
         "Other shipments that this assignment ever named: their Gold is affected too.",
     ),
+    clustered_by=("shipment_id",),
 )
 
 EVENTS = Table(
@@ -72,6 +74,7 @@ EVENTS = Table(
     "one row for each valid status event",
     (*_typed(SHIPMENT_STATUS_EVENTS), *PROGRESS),
     key=("event_id",),
+    clustered_by=("shipment_id",),
     apps=APPS,
 )
 
@@ -99,6 +102,7 @@ SHIPMENT_VERSIONS = Table(
     ),
     key=("shipment_sk",),
     partitions=("created_month",),
+    clustered_by=("shipment_id",),
     apps=APPS,
 )
 
@@ -120,6 +124,7 @@ IOT_TELEMETRY = Table(
     ),
     key=("truck_id", "event_ts"),
     partitions=("reading_date",),
+    clustered_by=("truck_id",),
     apps=("silver_iot",),
 )
 

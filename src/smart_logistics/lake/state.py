@@ -84,6 +84,24 @@ class State:
         return max(int(small.num_rows) - places, 0)
 
     @property
+    def files(self) -> int:
+        """Number of files."""
+        return int(self._files.num_rows)
+
+    @property
+    def partitions(self) -> int:
+        """Number of partitions that have a file; 1 where the table has none."""
+        names = self.table.partitions if self.files else ()
+        return len(set(zip(*(self._files[f"partition.{name}"].to_pylist() for name in names), strict=True))) or 1
+
+    def written(self) -> tuple[datetime | None, datetime | None]:
+        """Return when the oldest and the newest of the files were written; nothing where there is none."""
+        if not self.files:
+            return None, None
+        ends = pc.min_max(self._files["modification_time"]).as_py()
+        return _instant(ends["min"]), _instant(ends["max"])
+
+    @property
     def deviations(self) -> list[str]:
         """What of the declaration the table does not keep; a column in addition is no deviation."""
         if self.delta is None:
@@ -94,6 +112,10 @@ class State:
             for name, field in _fields(schema(self.table).to_json()).items()
             if actual.get(name) != field
         ]
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _nullable(rows: pa.Table) -> pa.Table:
