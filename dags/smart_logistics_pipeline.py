@@ -24,32 +24,12 @@ from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 
 from smart_logistics import settings
 from smart_logistics.orchestration import deadlines
-from smart_logistics.orchestration.alerts import on_task_failure
-from smart_logistics.orchestration.failures import ByCause
+from smart_logistics.orchestration.policies import spark_job, task_defaults
 from smart_logistics.orchestration.run_end import on_run_end
 from smart_logistics.orchestration.sensor import LandingSensor
-from smart_logistics.orchestration.spark_job import SparkJobOperator
 from smart_logistics.orchestration.start import StartOperator
 
 GIVEN = settings.load()
-
-DEFAULTS = {
-    "owner": "data-platform",
-    "retries": GIVEN["RETRIES"],
-    "retry_delay": timedelta(seconds=GIVEN["RETRY_DELAY_SECONDS"]),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(seconds=GIVEN["MAX_RETRY_DELAY_SECONDS"]),
-    "retry_policy": ByCause(),
-    "execution_timeout": timedelta(minutes=GIVEN["TASK_TIMEOUT_MINUTES"]),
-    "on_failure_callback": on_task_failure,
-}
-
-
-def job(name: str, **policies: object) -> SparkJobOperator:
-    """Return the task that runs one job of the catalog."""
-    properties = str(GIVEN.home / "config" / "spark.properties")
-    return SparkJobOperator(task_id=name, job=name, properties_file=properties, **policies)
-
 
 with DAG(
     dag_id="smart_logistics_pipeline",
@@ -59,7 +39,7 @@ with DAG(
     schedule=CronTriggerTimetable("@hourly", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=task_defaults(GIVEN),
     dagrun_timeout=timedelta(minutes=GIVEN["RUN_TIMEOUT_MINUTES"]),
     deadline=deadlines.of_run(GIVEN),
     on_success_callback=on_run_end,
@@ -72,13 +52,13 @@ with DAG(
         poke_interval=GIVEN["POKE_INTERVAL_SECONDS"],
         timeout=GIVEN["SENSOR_TIMEOUT_SECONDS"],
     )
-    bronze_ingest_sql = job("bronze_ingest_sql")
-    bronze_ingest_iot = job("bronze_ingest_iot")
-    silver_transactional = job("silver_transactional")
+    bronze_ingest_sql = spark_job("bronze_ingest_sql", GIVEN)
+    bronze_ingest_iot = spark_job("bronze_ingest_iot", GIVEN)
+    silver_transactional = spark_job("silver_transactional", GIVEN)
     # After a quiet hour it runs all the same; after a failure it does not.
-    silver_iot = job("silver_iot", trigger_rule=TriggerRule.NONE_FAILED)
-    gold_aggregate = job("gold_aggregate")
-    data_quality_check = job("data_quality_check")
+    silver_iot = spark_job("silver_iot", GIVEN, trigger_rule=TriggerRule.NONE_FAILED)
+    gold_aggregate = spark_job("gold_aggregate", GIVEN)
+    data_quality_check = spark_job("data_quality_check", GIVEN)
     end = EmptyOperator(task_id="end")
 
     start >> bronze_ingest_sql >> silver_transactional

@@ -16,6 +16,7 @@ from airflow.dag_processing.dagbag import DagBag
 from smart_logistics.settings import REPOSITORY
 
 DAG_ID = "smart_logistics_pipeline"
+MAINTENANCE_ID = "smart_logistics_maintenance"
 SHORT_TIMES = {
     "LOGISTICS_RETRIES": "1",
     "LOGISTICS_RETRY_DELAY_SECONDS": "0",
@@ -43,6 +44,11 @@ def bag() -> DagBag:
 @pytest.fixture(scope="session")
 def dag(bag: DagBag) -> Any:
     return bag.dags[DAG_ID]
+
+
+@pytest.fixture(scope="session")
+def upkeep(bag: DagBag) -> Any:
+    return bag.dags[MAINTENANCE_ID]
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ DQ_METRICS = Table(
 PIPELINE_RUNS = Table(
     LAYER,
     "pipeline_runs",
-    "one row for each run of the pipeline",
+    "one row for each run of a DAG that has ended",
     (
         required("run_id", "string", "Airflow's dag_run_id."),
         required("dag_id", "string"),

@@ -11,10 +11,7 @@ until ``vacuum`` finds them a week old.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -72,28 +69,9 @@ def apply(lakehouse: str, table: Table, step: Step, *, target_bytes: int = TARGE
             found.optimize.z_order(list(table.clustered_by), partition_filters=where, target_size=target_bytes)
         else:
             found.optimize.compact(partition_filters=where, target_size=target_bytes)
-        after = {*found.file_uris()}
-        if tables.is_local(lakehouse):
-            _to_disk(sorted(after - before))
-    return len(before - after)
+    return len(before - {*found.file_uris()})
 
 
 def _as_text(value: Any) -> str:
     # A null partition is filtered by the empty text, which no partition's value can be.
     return "" if value is None else str(value)
-
-
-def _to_disk(paths: Sequence[str]) -> None:
-    """Let new files survive a power loss: they hold rows that were safe in the files that they replace."""
-    for path in paths:
-        handle = os.open(Path(path), os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    for folder in {Path(path).parent for path in paths}:
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

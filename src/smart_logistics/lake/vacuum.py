@@ -32,6 +32,9 @@ class Vacuumed:
     bytes: int = 0
 
 
+NOTHING = Vacuumed()
+
+
 def require_retention(hours: int, *, force: bool = False) -> None:
     """Refuse a retention below a week unless it is forced.
 
@@ -62,7 +65,7 @@ def expired(lakehouse: str, table: Table, hours: int) -> list[str]:
 def apply(lakehouse: str, table: Table, hours: int) -> Vacuumed:
     """Delete what ``expired`` names, under the table's lock; nothing to do is no commit."""
     if not expired(lakehouse, table, hours):
-        return Vacuumed()
+        return NOTHING
     with tables.writing(lakehouse, table):
         if tables.is_local(lakehouse):
             return _deleted([Path(tables.uri(lakehouse, table), path) for path in expired(lakehouse, table, hours)])

@@ -22,7 +22,7 @@ from smart_logistics.contracts.ops import TABLE_HEALTH
 from smart_logistics.errors import ConfigurationError, LakeUnavailable, LogisticsError
 from smart_logistics.lake import compaction, locks, tables, vacuum
 from smart_logistics.lake.state import state
-from smart_logistics.lake.vacuum import Vacuumed
+from smart_logistics.lake.vacuum import NOTHING, Vacuumed
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Work:
     table: Table
     partitions: int = 0
     compacted: int = 0
-    vacuumed: Vacuumed = Vacuumed()
+    vacuumed: Vacuumed = NOTHING
 
     def line(self, *, planned: bool = False) -> str:
         """Return it as words."""

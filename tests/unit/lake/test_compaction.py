@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -104,7 +105,7 @@ def test_a_truck_lies_in_one_file_afterwards(tmp_path: Path) -> None:
     after = files(root)
     spans = sorted(zip(after["min.truck_id"].to_pylist(), after["max.truck_id"].to_pylist(), strict=True))
     assert len(spans) > 2
-    assert all(left[1] <= right[0] for left, right in zip(spans, spans[1:], strict=False))
+    assert all(left[1] <= right[0] for left, right in pairwise(spans))
 
 
 def test_records_without_a_date_are_joined_too(tmp_path: Path) -> None:

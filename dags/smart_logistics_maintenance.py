@@ -1,0 +1,50 @@
+"""# Smart Logistics: once a week, upkeep.
+
+**Purpose.** Keeps what the hourly pipeline costs flat. *lakehouse_maintenance* joins the small files that each run
+leaves, lays rows that are looked up together side by side, deletes files that no table has needed for a week, and
+records each table's health in `ops.table_health`. *clean_up* deletes old task logs, Airflow's records of old runs and
+what killed drivers left.
+
+**Is it safe to re-run?** Yes, at any time and beside the pipeline: no row changes, and a writer waits for one partition
+of one table at most. What is done is not done again; where there is nothing to do, nothing is committed.
+
+**When is a failure normal?** Never, but it does no harm: tables stay as they were, only larger. The next run, or
+`logistics maintain`, continues with what is left. *Another process writes there* means that a job held a table for
+longer than a minute.
+
+**Where to look.** `logistics query "SELECT * FROM ops.table_health ORDER BY measured_at DESC"`; `logistics maintain
+--dry-run` for what there is to do now.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from smart_logistics import settings
+from smart_logistics.orchestration.maintenance import CleanUpOperator, LakehouseMaintenanceOperator
+from smart_logistics.orchestration.policies import task_defaults
+from smart_logistics.orchestration.run_end import on_run_end
+
+GIVEN = settings.load()
+
+with DAG(
+    dag_id="smart_logistics_maintenance",
+    doc_md=__doc__,
+    # Sunday night, between two runs of the pipeline; the first time on the next Sunday and not when the stack starts.
+    schedule=CronTriggerTimetable("30 3 * * 0", timezone="UTC", run_immediately=timedelta(0)),
+    catchup=False,
+    max_active_runs=1,
+    default_args=task_defaults(GIVEN),
+    on_success_callback=on_run_end,
+    on_failure_callback=on_run_end,
+    tags=["cold-chain", "lakehouse"],
+):
+    # The first time on a lakehouse that was never compacted it has much to do.
+    lakehouse_maintenance = LakehouseMaintenanceOperator(
+        task_id="lakehouse_maintenance", execution_timeout=timedelta(hours=6)
+    )
+    clean_up = CleanUpOperator(task_id="clean_up")
+
+    lakehouse_maintenance >> clean_up
