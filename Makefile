@@ -76,6 +76,16 @@ test-spark: install-dev ## Tests of the jobs on real Delta tables and a real Pos
 test-faults: install-dev ## Faults injected for real: a sample of what fuzz, load, kill-matrix and random-kills do in full
 	@$(SPARK)/bin/python $(PYTEST) tests/faults
 
+.PHONY: kill-matrix
+kill-matrix: install-dev ## Kill each job at each step in each way, recover, recount (hours)
+	@$(SPARK)/bin/python $(PYTEST) tests/faults/test_kill_matrix.py --whole-matrix
+
+KILLS ?= 200
+SEED ?= 1
+.PHONY: random-kills
+random-kills: install-dev ## Kill whole runs at random moments, KILLS times from SEED, and recount (hours)
+	@$(SPARK)/bin/python $(PYTEST) --timeout 0 tests/faults/test_random_kills.py --kills $(KILLS) --seed $(SEED)
+
 .PHONY: test-stack
 test-stack: install-dev ## End to end on the real stack, in a home of its own
 	@$(VENV)/bin/python $(PYTEST) tests/e2e

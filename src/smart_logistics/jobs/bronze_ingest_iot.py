@@ -23,6 +23,7 @@ from pyspark.sql import functions as F
 from smart_logistics.bronze import telemetry
 from smart_logistics.contracts.bronze import IOT_TELEMETRY, PROCESSED_FILES_LOG, REJECTED_RECORDS
 from smart_logistics.errors import SourceUnavailable
+from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake import file_log, locks
@@ -56,8 +57,11 @@ def _finish(lake: Lake, batch: Batch) -> list[SealedFile]:
         files, frame = batch.sealed(), None
         if files is None:
             files, frame = kept.enter_context(_judged(lake, batch))
+            reached("bronze_ingest_iot.judged")
             batch.seal(files)
+            reached("bronze_ingest_iot.sealed")
         _commit(lake, batch, files, frame)
+    reached("bronze_ingest_iot.committed")
     batch.put_away(files)
     return files
 

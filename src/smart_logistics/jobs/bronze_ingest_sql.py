@@ -25,6 +25,7 @@ from smart_logistics.bronze import fences, versions
 from smart_logistics.contracts.bronze import EXTRACTED, SOURCE_DELETES
 from smart_logistics.contracts.source import SCHEMA, SHIPMENT_STATUS_EVENTS, SOURCE_TABLES
 from smart_logistics.errors import SourceContractBroken
+from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.row_extraction import RowExtraction
 from smart_logistics.jobs.runner import Context, main, require_environment
@@ -46,10 +47,15 @@ def run(ctx: Context) -> Mapping[str, object]:
         extractions = _prepared(ctx, connection)
         for extraction in extractions:
             extraction.look()
+        reached("bronze_ingest_sql.looked")
         deleted = _compare_keys(ctx, extractions)
+        reached("bronze_ingest_sql.compared")
         _take(extractions)
+        reached("bronze_ingest_sql.extracted")
         deleted.record()
+        reached("bronze_ingest_sql.deletes_recorded")
         _keep_fences(ctx.lake, extractions, deleted)
+        reached("bronze_ingest_sql.fences_kept")
     taken = {extraction.source.name: extraction.taken for extraction in extractions if extraction.taken}
     return {
         "rows": sum(taken.values()),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.errors import QualityGateFailed
+from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.quality_measures import measure
 from smart_logistics.jobs.quality_window import Window
@@ -35,8 +36,10 @@ def run(ctx: Context) -> Mapping[str, object]:
     failed = [outcome for outcome in outcomes if outcome.status == FAIL]
     settled = not failed and not any(o.check is checks.BEHIND and o.value for o in outcomes)
     rows = [outcome.row(ctx.run_id, instant(stamp)) for outcome in outcomes]
+    reached("data_quality_check.measured")
     with lake.writing(DQ_METRICS):
         metrics.replace(lake.root, ctx.run_id, rows, app=lake.job, stamp=stamp if settled else None)
+    reached("data_quality_check.recorded")
     if failed:
         raise QualityGateFailed(
             f"{len(failed)} data-quality check(s) failed: {'; '.join(_told(o) for o in failed[:_SHOWN])}",

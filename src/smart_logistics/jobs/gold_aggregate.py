@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from smart_logistics.contracts import silver
 from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.model import Table
+from smart_logistics.failpoints import reached
 from smart_logistics.gold import affected, analytics, assignments, excursions, points, temperatures
 from smart_logistics.gold.windows import within
 from smart_logistics.jobs import catalog
@@ -43,6 +44,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     if everything:
         # Rows of two holds must not stand beside each other unnoticed, wherever this ends.
         lake.set_table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY, f"changing to {hold}")
+        reached("gold_aggregate.announced")
     stamp = lake.new_stamp()
     batch = _Batch(lake, seen, hold, everything=everything)
     try:
@@ -94,8 +96,11 @@ class _Batch:
             facts, assignments.trips(carried), temperatures.by_shipment(readings), excursions.by_shipment(runs)
         )
         judged_runs = runs.drop("held_us").join(facts.select(_ID, "year", "month"), _ID)
+        reached("gold_aggregate.computed")
         changed = self._merge(TEMPERATURE_EXCURSIONS, judged_runs, ids, months, stamp)
+        reached("gold_aggregate.excursions")
         changed += self._merge(SHIPMENT_ANALYTICS, rows, ids, months, stamp)
+        reached("gold_aggregate.analytics")
         return {"rows": changed, "shipments": count, "excursions": runs.count()}
 
     # What is affected

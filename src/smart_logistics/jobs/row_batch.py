@@ -22,6 +22,7 @@ from smart_logistics.contracts.bronze import REJECTED_RECORDS, SOURCE_DELETES
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.silver import USED_BY_GOLD
 from smart_logistics.contracts.source import BY_NAME, SourceTable
+from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
 from smart_logistics.lake.store import Lake, instant, instant_literal
 from smart_logistics.lake.waiting import Waiting
@@ -150,6 +151,7 @@ class RowBatch:
         for column, keys in (parents or {}).items():
             known[column] = known[column].union(keys)
         self._judged = self.keep(latest.judged(versions, self.source, known))
+        reached("silver_transactional.judged", self.source.name)
 
     def _parent_keys(self, parent: str, wanted: DataFrame) -> DataFrame:
         """Return those of the ``wanted`` keys (one column) that the Silver table ``parent`` holds, deleted ones too."""
@@ -164,8 +166,10 @@ class RowBatch:
         fresh = self.judged.filter(F.col("_record_id").isNull() & (F.col("_ingested_at") > instant_literal(recorded)))
         letters = dead_letter.of_rows(fresh, self.source, self.run_id, self._now)
         self.rejected = self.lake.append(REJECTED_RECORDS, letters, self.stamp, app=self._app, skip_empty=True)
+        reached("silver_transactional.rejected", self.source.name)
         if self.letters.open and self.has_new:
             self._close_superseded()
+        reached("silver_transactional.recorded", self.source.name)
 
     def _close_superseded(self) -> None:
         newest = (
@@ -254,7 +258,10 @@ class RowBatch:
 
     def finish(self, *, orphans: bool) -> None:
         """Close the letters of orphans that came in, and say that what waits was judged by the parents of now."""
+        reached("silver_transactional.merged", self.source.name)
         if orphans:
             self._close_found()
+            reached("silver_transactional.closed", self.source.name)
         if orphans or self.rejected:
             self.lake.advance(REJECTED_RECORDS, self.stamp, app=self._orphans_app)
+        reached("silver_transactional.finished", self.source.name)

@@ -14,6 +14,7 @@ from smart_logistics.bronze.fences import BronzeTable, Kept
 from smart_logistics.contracts.bronze import EXTRACTED, SOURCE_DELETES
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.errors import SourceUnavailable
+from smart_logistics.failpoints import reached
 from smart_logistics.lake import tables
 from smart_logistics.lake.store import Lake, instant
 from smart_logistics.sources import fence, jdbc
@@ -97,6 +98,7 @@ class RowExtraction:
             self.lake.spark, self.connection, self.relation, self.selected, self.predicate, rows=self.extent.rows
         )
         self.taken = self._take_first(rows) if not self.bronze.stamp else self._take_new(rows)
+        reached("bronze_ingest_sql.taken", self.source.name)
         return self.taken
 
     def _take_first(self, rows: DataFrame) -> int:

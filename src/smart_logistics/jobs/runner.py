@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
-from smart_logistics import settings
+from smart_logistics import failpoints, settings
 from smart_logistics.errors import ConfigurationError, LakeUnavailable, LogisticsError
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.lake.session import open_session
@@ -61,6 +61,7 @@ def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers:
     _die_with_the_jvm()
     code = 0
     try:
+        failpoints.arm(os.environ)
         lake = Lake(open_session(f"{job.name} {arguments.run_id}"), arguments.lakehouse, job.name)
         values = {name: getattr(arguments, name.lower()) for name in job.settings}
         with lake.alone(producers=producers):

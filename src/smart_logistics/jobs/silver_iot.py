@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.bronze import REJECTED_RECORDS
 from smart_logistics.contracts.rules import NEIGHBOUR_HOURS
+from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake.store import Lake, instant_literal
@@ -40,7 +41,9 @@ def run(ctx: Context) -> Mapping[str, object]:
     dates = _valid_dates(judged)
     held = _readings_of(lake, dates)
     judged = readings.without_repeats(judged, held).persist()
+    reached("silver_iot.judged")
     rejected = _record(lake, judged, stamp, ctx.run_id)
+    reached("silver_iot.recorded")
     changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp)
     return {"rows": added, "rejected": rejected, "flags_changed": changed}
 
@@ -88,8 +91,10 @@ def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> 
         *TARGET.key, "reading_date", "is_outlier", "outlier_reason", instant_literal(stamp).alias("_changed_at")
     )
     flags = lake.update(TARGET, changes)
-    fresh = flagged.filter(is_new).select(*TARGET.column_names)
-    return flags, lake.append(TARGET, fresh, stamp)
+    reached("silver_iot.flagged")
+    added = lake.append(TARGET, flagged.filter(is_new).select(*TARGET.column_names), stamp)
+    reached("silver_iot.added")
+    return flags, added
 
 
 if __name__ == "__main__":

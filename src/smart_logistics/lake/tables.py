@@ -23,6 +23,7 @@ from deltalake.exceptions import TableNotFoundError
 from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
 from smart_logistics.errors import LakeUnavailable
+from smart_logistics.failpoints import reached
 from smart_logistics.lake import ledger, locks
 
 _PRIMITIVES = {"int": "integer", "bigint": "long"}
@@ -135,8 +136,11 @@ def writing(lakehouse: str, table: Table) -> Iterator[None]:
     place, copies = Path(uri(lakehouse, table)), _copies(lakehouse, table)
     with locks.hold(Path(lakehouse) / "_locks" / f"{table.full_name}.lock"):
         ledger.check(place, copies)
+        reached("table.locked", table.full_name)
         yield
+        reached("table.committed", table.full_name)
         ledger.record(place, copies)
+    reached("table.released", table.full_name)
 
 
 def _copies(lakehouse: str, table: Table) -> Path:

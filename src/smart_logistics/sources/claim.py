@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_logistics.errors import ConfigurationError, SourceUnavailable
+from smart_logistics.failpoints import reached
 from smart_logistics.sources.content import digest
 from smart_logistics.sources.landing import Folders, batch_folders, is_zipped
 
@@ -111,8 +112,10 @@ class Batch:
             target.parent.mkdir(parents=True, exist_ok=True)
             parents.add(target.parent)
             self._move(file, target)
+            reached("bronze_ingest_iot.moved")
         for parent in parents:
             _fsync(parent)
+        reached("bronze_ingest_iot.put_away")
         self.remove()
 
     def _move(self, file: SealedFile, target: Path) -> None:
@@ -176,6 +179,7 @@ def claim(folders: Folders, names: Sequence[str], stamp: int, run_id: str) -> Ba
     manifest = {"run_id": run_id, "files": files}
     _write_json(folder / MANIFEST, manifest)
     _fsync(folders.processing)
+    reached("bronze_ingest_iot.planned")
     batch = Batch(folders, folder, run_id, _names(manifest))
     refused = [error for safe, name in batch.names if (error := _claimed(folders.landing / name, folder / safe))]
     _fsync(folder)
@@ -223,6 +227,7 @@ def _claimed(source: Path, target: Path) -> str | None:
                 remedy="mount the folder that holds both, not the landing folder alone",
             ) from error
         raise SourceUnavailable(f"cannot claim a file: {error.strerror}", remedy="see the disk's state") from error
+    reached("bronze_ingest_iot.claimed")
     return None
 
 
@@ -239,6 +244,7 @@ def _moved(source: Path, target: Path) -> bool:
             return False
         source.rename(target)
         return True
+    reached("bronze_ingest_iot.linked")
     source.unlink()
     return True
 
