@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import conninfo
@@ -65,19 +65,21 @@ class SourceAddress:
 
     @property
     def jdbc_url(self) -> str:
-        """The URL for the JDBC driver, without user and password."""
+        """The URL for the JDBC driver, without user and password.
+
+        It carries what has capitals in its name: Spark writes properties in small letters, and the driver then takes
+        them for none of its own. A stalled server would be waited for without end.
+        """
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"jdbc:postgresql://{host}:{self.port}/{quote(self.database, safe='')}"
+        seconds = {name: str(getattr(self.timeouts, source)) for name, source in _JDBC_NUMBERS.items()}
+        options = urlencode({"tcpKeepAlive": "true", "ApplicationName": "smart_logistics", **seconds})
+        return f"jdbc:postgresql://{host}:{self.port}/{quote(self.database, safe='')}?{options}"
 
     def jdbc(self) -> dict[str, str]:
         """Return the driver's properties. Spark shows none of them in plans, logs or the UI."""
-        seconds = {name: str(getattr(self.timeouts, source)) for name, source in _JDBC_NUMBERS.items()}
         return {
             "user": self.user,
             "driver": "org.postgresql.Driver",
-            "tcpKeepAlive": "true",
-            "ApplicationName": "smart_logistics",
-            **seconds,
             **{name: self.extras[name] for name in _SHARED if name in self.extras},
             **self.secrets,
         }
