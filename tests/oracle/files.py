@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import md5
@@ -158,8 +162,8 @@ def _elements(text: str, whole: bool) -> Iterator[tuple[str, dict[str, Any] | No
     else:
         while True:
             try:
-                value, end = _JSON.raw_decode(text, at)
-            except (ValueError, RecursionError):
+                value, end = _deep(_JSON.raw_decode, text, at)
+            except ValueError:
                 yield _shown(text[at:]), None
                 return
             element = text[at:end]
@@ -183,10 +187,30 @@ def _record(line: bytes) -> tuple[str, dict[str, Any] | None]:
     except UnicodeDecodeError:
         return line.decode("utf-8", "replace"), None
     try:
-        value = _JSON.decode(text)
-    except (ValueError, RecursionError):
+        value = _deep(_JSON.decode, text)
+    except ValueError:
         return text, None
     return text, value if isinstance(value, dict) else None
+
+
+def _deep(read: Callable[..., Any], *arguments: Any) -> Any:
+    """Read JSON of any depth (that a test has the patience for): with a stack of its own where the usual one ends."""
+    try:
+        return read(*arguments)
+    except RecursionError:
+        with ThreadPoolExecutor(1) as own, _stack_of(2**29):
+            return own.submit(read, *arguments).result()
+
+
+@contextmanager
+def _stack_of(size: int) -> Iterator[None]:
+    depth, stack = sys.getrecursionlimit(), threading.stack_size(size)
+    sys.setrecursionlimit(200_000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(depth)
+        threading.stack_size(stack)
 
 
 def _blank(line: bytes) -> bool:

@@ -14,16 +14,12 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
+from smart_logistics.sources import deep_json
 from smart_logistics.sources.content import Content
-from smart_logistics.sources.raw import ESCAPED, MAX_DEPTH, MAX_RECORD_BYTES, Kept, is_blank, lossless
+from smart_logistics.sources.raw import ESCAPED, MAX_RECORD_BYTES, Kept, is_blank, lossless
 
 BOM = codecs.BOM_UTF8
-# Every number becomes a double, however many digits it has. NaN and the infinities parse: they are judged as values.
-_JSON = json.JSONDecoder(parse_int=float)
-_SPACE = re.compile(r"[ \t\r\n]*")
 _NOT_OF_A_NUMBER = re.compile(r"[^0-9.eE+-]")
-_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_BRACKETS = re.compile(r"[\[\]{}]")
 _KINDS = {list: "an array", str: "a text", float: "a number", bool: "a boolean", type(None): "null"}
 
 
@@ -102,35 +98,16 @@ def _record(line: bytes) -> Piece:
     except UnicodeDecodeError as error:
         return Piece(lossless(line), None, f"{ESCAPED} (at byte {error.start + 1})")
     try:
-        value = _JSON.decode(text)
+        value = deep_json.decode(text)
     except json.JSONDecodeError as error:
         return Piece(text, None, f"not JSON: {error.msg} at character {error.pos + 1}")
-    except RecursionError:
-        return Piece(text, None, _TOO_DEEP)
     return _judged(text, value)
-
-
-_TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
 
 
 def _judged(text: str, value: Any) -> Piece:
     if not isinstance(value, dict):
         return Piece(text, None, f"is {_KINDS[type(value)]}, not a JSON object")
-    if is_too_deep(text):
-        return Piece(text, None, _TOO_DEEP)
     return Piece(text, value, None)
-
-
-def is_too_deep(text: str) -> bool:
-    """Return whether JSON is nested deeper than a record may be."""
-    if len(text) <= MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
-        return False
-    depth = 0
-    for bracket in _BRACKETS.finditer(_TEXT.sub("", text)):
-        depth += 1 if bracket[0] in "[{" else -1
-        if depth > MAX_DEPTH:
-            return True
-    return False
 
 
 def _elements(first: bytes, chunks: Iterator[bytes], content: Content) -> Iterator[Piece]:
@@ -172,7 +149,7 @@ class _Window:
     def skip(self) -> str:
         """Skip JSON's white space; return the character that follows, empty at the end."""
         while True:
-            self.at = _SPACE.match(self._text, self.at).end()  # type: ignore[union-attr]
+            self.at = deep_json.SPACE.match(self._text, self.at).end()  # type: ignore[union-attr]
             if self.at < len(self._text) or not self._more():
                 return self._text[self.at : self.at + 1]
 
@@ -180,9 +157,7 @@ class _Window:
         """Return the element that begins here and step over it, or say why there is none."""
         while True:
             try:
-                value, end = _JSON.raw_decode(self._text, self.at)
-            except RecursionError:
-                return _TOO_DEEP
+                value, end = deep_json.raw_decode(self._text, self.at)
             except json.JSONDecodeError as error:
                 if self._held <= MAX_RECORD_BYTES and self._more():
                     continue
@@ -196,8 +171,6 @@ class _Window:
         raw = text.encode("utf-8", "surrogateescape")
         if len(raw) > MAX_RECORD_BYTES:
             return "too long an element"
-        if is_too_deep(text):
-            return _TOO_DEEP
         self.at = end
         shown = lossless(raw)
         if shown != text:

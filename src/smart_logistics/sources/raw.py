@@ -12,8 +12,6 @@ MAX_RECORD_BYTES = 16 * 2**20
 HEAD_BYTES = 2**20
 # Of one file, so much is read, after decompression; the rest is one malformed record.
 MAX_CONTENT_BYTES = 8 * 2**30
-# An object that is nested deeper is malformed. A parser's own limit depends on who calls it; this one does not.
-MAX_DEPTH = 500
 # In the detail of every dead letter whose raw text is escaped.
 ESCAPED = r"not UTF-8, shown as \xNN and \\"
 

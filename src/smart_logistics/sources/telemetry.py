@@ -100,5 +100,9 @@ def _number(record: dict[str, Any], name: str, errors: list[str]) -> float | Non
 
 
 def _shown(value: Any) -> str:
-    # Only the head of a value: a hostile megabyte belongs into the payload, not into a detail that people read.
+    # Only the head of a value, and nothing nested: a hostile megabyte, or a thousand brackets, belongs into the payload.
+    if isinstance(value, list):
+        return "[…]" if value else "[]"
+    if isinstance(value, dict):
+        return "{…}" if value else "{}"
     return json.dumps(value)[:_SHOWN]

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_logistics.sources import content, pieces, raw
+from smart_logistics.sources import content, deep_json, pieces, raw
 from smart_logistics.sources.content import FileContent
 from smart_logistics.sources.pieces import Piece
+from smart_logistics.sources.telemetry import fields
 from tests.oracle import files
 from tests.oracle.hostile_data import hostile_waves
 from tests.unit.sources.contents import BETWEEN_ELEMENTS, BETWEEN_LINES, Bytes, unaccounted
@@ -116,11 +117,72 @@ def test_an_element_longer_than_the_cap_ends_the_array(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("form", [b"%s", b"[%s]"])
-@pytest.mark.parametrize(("depth", "is_read"), [(499, True), (500, False), (5_000, False), (200_000, False)])
-def test_nesting_has_a_limit_of_our_own(form: bytes, depth: int, is_read: bool) -> None:
-    deep = b'{"a": ' + b"[" * depth + b"]" * depth + b"}"
-    (found,) = pieces.pieces(Bytes(form % deep))
-    assert (found.value is not None) is is_read
+@pytest.mark.parametrize("inside", [(b"[", b"]"), (b'{"b":', b"1}")])
+@pytest.mark.parametrize("depth", [499, 501, 930, 1000, 5_000, 100_000])
+def test_an_object_is_one_however_deep_it_is(form: bytes, inside: tuple[bytes, bytes], depth: int) -> None:
+    opening, closing = inside
+    nested = opening * depth + (b"" if opening == b"[" else b"1") + closing[-1:] * depth
+    deep = b'{"truck_id": "A", "a": %s, "temperature": -0}' % nested
+    for step in (4099, 2**20):
+        (found,) = pieces.pieces(Bytes(form % deep, step))
+        assert found.text.encode() == deep
+        assert found.value is not None
+        assert (list(found.value), found.value["truck_id"]) == (["truck_id", "a", "temperature"], "A")
+        assert math.copysign(1, found.value["temperature"]) == -1
+        assert fields(found.value).schema_error is None
+
+
+@pytest.mark.parametrize("end", [b"", b"]", b"]]}", b"},", b"]}}", b"] 1}", b"],}", b"]}{"])
+@pytest.mark.parametrize("depth", [400, 2_000])
+def test_depth_excuses_no_damage(depth: int, end: bytes) -> None:
+    (found,) = pieces.pieces(Bytes(b'{"a": ' + b"[" * depth + b"]" * (depth - 1) + end))
+    assert found.value is None
+    assert (found.malformed or "").startswith("not JSON: ")
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*'{}[]:, "\n', '"a"', '"b"', '"a":', "1", "-0", "NaN", "tru", "e", '"\\u12']), max_size=30
+    )
+)
+def test_the_flat_reading_has_the_decoders_grammar(parts: list[str]) -> None:
+    text = "".join(parts)
+    for at in range(min(len(text), 3)):
+        if text[at] in "{[":
+            assert flat(text, at) == shallow(text, at)
+
+
+def flat(text: str, at: int) -> object:
+    try:
+        value, end = deep_json._flat(text, at)
+    except json.JSONDecodeError:
+        return None
+    return kinds(value), end
+
+
+def shallow(text: str, at: int) -> object:
+    try:
+        value, end = deep_json.DECODER.raw_decode(text, at)
+    except json.JSONDecodeError:
+        return None
+    return kinds(value), end
+
+
+def kinds(value: Any) -> Any:
+    """Members, of nested ones the kind only."""
+    return {key: kind(one) for key, one in value.items()} if isinstance(value, dict) else type(value)
+
+
+def kind(value: Any) -> Any:
+    return type(value) if isinstance(value, dict | list) else json.dumps(value)
+
+
+def test_a_deep_value_of_the_wrong_type_is_shown_without_being_walked() -> None:
+    for depth in (900, 5_000):
+        (found,) = pieces.pieces(Bytes(b'{"truck_id": ' + b"[" * depth + b"]" * depth + b"}"))
+        assert found.value is not None
+        assert "truck_id=[" in (fields(found.value).schema_error or "")
 
 
 def test_brackets_in_texts_are_not_nesting() -> None:

@@ -1,0 +1,201 @@
+"""How long bronze_ingest_iot takes, and how much memory, for many small files or one big one.
+
+Runs the real job by spark-submit on ``local[2]`` with the driver's memory that every job of ours has, in a folder of
+its own that is removed afterwards. ``make bench-files``, or with the jobs' Python:
+``python -m benchmarks.bronze_files --files 100000`` and ``--bytes 2000000000``.
+
+Memory is the proportional set (PSS: shared pages are counted once) of the driver's JVM, its Python and its Python
+workers, summed, sampled twice a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import psutil
+
+from smart_logistics import settings
+from smart_logistics.jobs import submit
+from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT
+from smart_logistics.lake import spark_conf
+
+_SAMPLE_SECONDS = 0.5
+_RECORDS_PER_SMALL_FILE = 5
+_START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of the job: what it said, how long it took, its greatest memory by kind of process, in MB."""
+
+    result: dict[str, object]
+    seconds: float
+    peak_mb: float
+    peak_jvm_mb: float
+    peak_python_mb: float
+
+
+def records(seed: int) -> Iterator[bytes]:
+    """Yield readings as a gateway writes them, one a line, without end: 50 trucks, about three days."""
+    rng = Random(seed)  # noqa: S311 (data, not secrets)
+    number = 0
+    while True:
+        at = _START + timedelta(milliseconds=25 * (number % 10_000_000))
+        yield (
+            json.dumps(
+                {
+                    "truck_id": f"MH12AB{number % 50:04}",
+                    "timestamp": at.isoformat(timespec="milliseconds"),
+                    "temperature": round(rng.uniform(-30, 30), 2),
+                    "latitude": round(rng.uniform(8, 35), 6),
+                    "longitude": round(rng.uniform(68, 97), 6),
+                    "humidity": rng.randrange(100),
+                    "firmware": "1.2.3",
+                }
+            ).encode()
+            + b"\n"
+        )
+        number += 1
+
+
+def land_small(landing: Path, files: int) -> int:
+    """Write ``files`` files of a few records; return their bytes."""
+    source, total = records(1), 0
+    for number in range(files):
+        data = b"".join(islice(source, _RECORDS_PER_SMALL_FILE))
+        (landing / f"iot_telemetry_20260301_000000_{number:06}.json").write_bytes(data)
+        total += len(data)
+    return total
+
+
+def land_big(landing: Path, wanted: int, *, array: bool = False) -> int:
+    """Write one file of ``wanted`` bytes or a little more, lines or one array without a line end; return its bytes."""
+    before, between, after = (b"[", b",", b"]") if array else (b"", b"\n", b"\n")
+    source = records(2)
+    with (landing / "iot_telemetry_20260301_000000_big.json").open("wb") as file:
+        total = file.write(before + next(source)[:-1])
+        while total < wanted:
+            total += file.write(between + next(source)[:-1])
+        total += file.write(after)
+    return total
+
+
+def run_job(home: Path) -> Measured:
+    """Submit the job on ``home``'s landing folder and watch it."""
+    properties = home / "spark.conf"
+    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    conf = spark_conf.job_properties(jars, home / "scratch")
+    python = str(Path(submit.SPARK_SUBMIT).with_name("python"))
+    conf |= spark_conf.cluster_properties("local[2]", python=python, cores=2)
+    properties.write_text(spark_conf.render(conf))
+    arguments = BRONZE_INGEST_IOT.arguments(
+        run_id="benchmark", lakehouse=str(home / "lakehouse"), landing=str(home / "landing"), setting=lambda _: "0"
+    )
+    command = submit.command(
+        BRONZE_INGEST_IOT, master="local[2]", properties_file=str(properties), name="benchmark", arguments=arguments
+    )
+    log = home / "driver.log"
+    began = time.monotonic()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, env=submit.environment(BRONZE_INGEST_IOT, source_dsn=None), stdout=output, stderr=subprocess.STDOUT
+        ) as driver,
+    ):
+        peaks = _watched(driver)
+    seconds = time.monotonic() - began
+    text = log.read_text(errors="replace")
+    found = [line for line in text.splitlines() if line.startswith("LOGISTICS_RESULT ")]
+    if driver.returncode or not found:
+        sys.exit(f"the job ended with {driver.returncode}:\n{text[-4000:]}")
+    return Measured(json.loads(found[-1].partition(" ")[2]), seconds, *peaks)
+
+
+def _watched(driver: subprocess.Popen[bytes]) -> tuple[float, float, float]:
+    """Wait for the driver; return the peaks of all, of the JVM and of Python, in MB."""
+    peaks = (0.0, 0.0, 0.0)
+    while driver.poll() is None:
+        jvm, python = _memory(driver.pid)
+        peaks = (max(peaks[0], jvm + python), max(peaks[1], jvm), max(peaks[2], python))
+        time.sleep(_SAMPLE_SECONDS)
+    return peaks
+
+
+def _memory(pid: int) -> tuple[float, float]:
+    jvm = python = 0.0
+    try:
+        processes = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return 0.0, 0.0
+    for process in processes:
+        try:
+            held = process.memory_full_info().pss / 1e6
+            if process.name() == "java":
+                jvm += held
+            else:
+                python += held
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # it ended meanwhile
+    return jvm, python
+
+
+@contextmanager
+def home(parent: Path | None) -> Iterator[Path]:
+    """Give a folder with a landing folder in it; remove it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="bronze-files-", dir=parent))
+    (folder / "landing").mkdir()
+    (folder / "scratch").mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def tell(what: str, landed: int, found: Measured) -> None:
+    """Print one line of figures."""
+    rows = found.result["rows"]
+    print(  # noqa: T201
+        f"{what}: {landed / 1e6:,.0f} MB, {rows:,} records, {found.seconds:.0f} s,"
+        f" peak {found.peak_mb:,.0f} MB (JVM {found.peak_jvm_mb:,.0f}, Python {found.peak_python_mb:,.0f});"
+        f" files {found.result['files']}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure what the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=0, help="so many small files")
+    parser.add_argument("--bytes", type=int, default=0, help="one file of lines of so many bytes")
+    parser.add_argument("--array-bytes", type=int, default=0, help="one array without a line end of so many bytes")
+    parser.add_argument(
+        "--in", dest="parent", type=Path, help="where to work (default: the folder for temporary files)"
+    )
+    wanted = parser.parse_args()
+    if wanted.files:
+        with home(wanted.parent) as folder:
+            landed = land_small(folder / "landing", wanted.files)
+            tell(f"{wanted.files:,} files", landed, run_job(folder))
+    for size, array in ((wanted.bytes, False), (wanted.array_bytes, True)):
+        if size:
+            with home(wanted.parent) as folder:
+                landed = land_big(folder / "landing", size, array=array)
+                tell("one array" if array else "one file", landed, run_job(folder))
+
+
+if __name__ == "__main__":
+    main()
