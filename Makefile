@@ -59,8 +59,8 @@ test: install-dev check test-unit test-spark test-faults test-stack ## Install e
 
 .PHONY: check
 check: install-dev ## Format, lint, types, import directions
-	@$(VENV)/bin/ruff format --check src tests dags
-	@$(VENV)/bin/ruff check src tests dags
+	@$(VENV)/bin/ruff format --check src tests dags benchmarks
+	@$(VENV)/bin/ruff check src tests dags benchmarks
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
@@ -86,14 +86,23 @@ SEED ?= 1
 random-kills: install-dev ## Kill whole runs at random moments, KILLS times from SEED, and recount (hours)
 	@$(SPARK)/bin/python $(PYTEST) --timeout 0 tests/faults/test_random_kills.py --kills $(KILLS) --seed $(SEED)
 
+RECORDS ?= 1000000
+.PHONY: fuzz
+fuzz: install-dev ## Damage RECORDS telemetry records from SEED and account for every byte
+	@$(SPARK)/bin/python -m pytest --timeout 14400 tests/faults/files/test_fuzz.py --records $(RECORDS) --seed $(SEED)
+
+.PHONY: bench-files
+bench-files: install-dev ## Time and memory of Bronze for 100,000 small files, one file and one array of 2 GB (8 GB of disk, half an hour)
+	@$(SPARK)/bin/python -m benchmarks.bronze_files --files 100000 --bytes 2000000000 --array-bytes 2000000000
+
 .PHONY: test-stack
 test-stack: install-dev ## End to end on the real stack, in a home of its own
 	@$(VENV)/bin/python $(PYTEST) tests/e2e
 
 .PHONY: format
 format: install-dev ## Let the formatter decide
-	@$(VENV)/bin/ruff format src tests dags
-	@$(VENV)/bin/ruff check --fix src tests dags
+	@$(VENV)/bin/ruff format src tests dags benchmarks
+	@$(VENV)/bin/ruff check --fix src tests dags benchmarks
 
 .PHONY: docs
 docs: install ## Write docs/data-model.md and docs/configuration.md from the declarations

@@ -12,10 +12,12 @@ and what is still to be committed is as it was sealed.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,15 +28,29 @@ from smart_logistics.errors import SourceUnavailable
 from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
-from smart_logistics.lake import file_log, locks
+from smart_logistics.lake import file_log, locks, small
 from smart_logistics.lake.store import Lake, instant, instant_literal
-from smart_logistics.sources.claim import Batch, SealedFile, claim, unfinished
+from smart_logistics.sources.claim import Batch, SealedFile, claim, left_behind, unfinished
 from smart_logistics.sources.landing import Folders, eligible, is_zipped
 from smart_logistics.sources.telemetry_frame import FileToParse, parsed
 from smart_logistics.sources.verdict import DUPLICATE, FAILED, LOADED, Outcome, shown, to_parse, verdicts
 
 OUTPUTS = (IOT_TELEMETRY, REJECTED_RECORDS, PROCESSED_FILES_LOG)
 _MOST_NAMES = 20
+# More text than this is committed by Spark, however few the records: twenty thousand may be a third of a terabyte.
+_MOST_CHARACTERS = 64 * 2**20
+
+
+class Parsed(NamedTuple):
+    """Kept rows of ``telemetry_frame``, what each file gave by its number, and how long all raw texts are."""
+
+    frame: DataFrame
+    outcomes: dict[int, Outcome]
+    characters: int
+
+    def many(self, rows: int) -> int | None:
+        """Return ``rows`` where they must not pass through this process."""
+        return rows if rows > small.MOST_ROWS or self.characters > _MOST_CHARACTERS else None
 
 
 def run(ctx: Context) -> Mapping[str, object]:
@@ -46,23 +62,26 @@ def run(ctx: Context) -> Mapping[str, object]:
             done += _finish(ctx.lake, _not_in_the_past(ctx.lake, batch))
         names = eligible(folders.landing, ctx.setting("SETTLE_SECONDS"))
         new = claim(folders, names, ctx.lake.new_stamp(), ctx.run_id) if names else None
+        left = left_behind(folders, names)
         if new is not None:
             done += _finish(ctx.lake, new)
-    return _result(done)
+    return _result(done, left)
 
 
 def _finish(lake: Lake, batch: Batch) -> list[SealedFile]:
     """Take a claimed batch the whole way, from wherever it is."""
     with ExitStack() as kept:
-        files, frame = batch.sealed(), None
+        files, rows = batch.sealed(), None
         if files is None:
-            files, frame = kept.enter_context(_judged(lake, batch))
+            files, rows = kept.enter_context(_judged(lake, batch))
             reached("bronze_ingest_iot.judged")
             batch.seal(files)
             reached("bronze_ingest_iot.sealed")
-        _commit(lake, batch, files, frame)
+        _commit(lake, batch, files, rows)
     reached("bronze_ingest_iot.committed")
     batch.put_away(files)
+    for file in [file for file in files if file.status == FAILED][:_MOST_NAMES]:
+        sys.stderr.write(f"warning: {file.name!r} goes to {file.target!r}: {file.error}\n")
     return files
 
 
@@ -73,7 +92,7 @@ def _not_in_the_past(lake: Lake, batch: Batch) -> Batch:
 
 
 @contextmanager
-def _judged(lake: Lake, batch: Batch) -> Iterator[tuple[list[SealedFile], DataFrame]]:
+def _judged(lake: Lake, batch: Batch) -> Iterator[tuple[list[SealedFile], Parsed]]:
     """Hash and parse a batch; give what becomes of its files, and the rows of those that are LOADED."""
     files = batch.claimed()
     before = file_log.loaded_before(lake.root, {file.md5 for file in files})
@@ -81,55 +100,59 @@ def _judged(lake: Lake, batch: Batch) -> Iterator[tuple[list[SealedFile], DataFr
         FileToParse(n, str(batch.path(f.safe)), shown(f.name), is_zipped(f.name), f.size, f.md5)
         for n, f in ((n, files[n]) for n in to_parse(files, before))
     ]
-    with _parsed(lake, wanted) as (frame, outcomes):
-        sealed = verdicts(batch.folders, files, outcomes, before, instant(batch.stamp).date())
+    with _parsed(lake, wanted) as rows:
+        sealed = verdicts(batch.folders, files, rows.outcomes, before, instant(batch.stamp).date())
         # Bytes that are sound both as they are and decompressed: they were loaded under the first of the two names.
-        twice = [n for n, outcome in outcomes.items() if outcome.found and sealed[n].status != LOADED]
-        yield sealed, frame.filter(~F.col("file_no").isin(twice)) if twice else frame
+        twice = [n for n, outcome in rows.outcomes.items() if outcome.found and sealed[n].status != LOADED]
+        yield sealed, rows._replace(frame=rows.frame.filter(~F.col("file_no").isin(twice))) if twice else rows
 
 
 @contextmanager
-def _parsed(lake: Lake, files: Sequence[FileToParse]) -> Iterator[tuple[DataFrame, dict[int, Outcome]]]:
-    """Parse files once; give the kept rows and the outcome of each file by its number."""
+def _parsed(lake: Lake, files: Sequence[FileToParse]) -> Iterator[Parsed]:
+    """Parse files once."""
     frame = parsed(lake.spark, files).persist()
     try:
-        found = frame.filter(F.col("found").isNotNull()).select("file_no", *Outcome._fields).collect() if files else []
-        yield frame, {row["file_no"]: Outcome(row["found"], row["rejected"], row["error"]) for row in found}
+        told = frame.filter(F.col("found").isNotNull()).select("file_no", *Outcome._fields, "characters")
+        found = told.collect() if files else []
+        outcomes = {row["file_no"]: Outcome(row["found"], row["rejected"], row["error"]) for row in found}
+        yield Parsed(frame, outcomes, sum(row["characters"] for row in found))
     finally:
         frame.unpersist()
 
 
-def _commit(lake: Lake, batch: Batch, files: Sequence[SealedFile], frame: DataFrame | None) -> None:
-    """Commit what is not committed yet; ``frame`` is None where an earlier attempt parsed the files."""
+def _commit(lake: Lake, batch: Batch, files: Sequence[SealedFile], rows: Parsed | None) -> None:
+    """Commit what is not committed yet; ``rows`` is None where an earlier attempt parsed the files."""
     counts = _counts(files)
     records = counts["rows"] > 0 and lake.progress(IOT_TELEMETRY) < batch.stamp
     letters = counts["rejected"] > 0 and lake.progress(REJECTED_RECORDS) < batch.stamp
     with ExitStack() as kept:
-        if frame is None and (records or letters):
-            frame = kept.enter_context(_parsed_again(lake, batch, files))
+        if rows is None and (records or letters):
+            rows = kept.enter_context(_parsed_again(lake, batch, files))
         moment = instant_literal(batch.stamp)
-        if frame is not None and records:
-            lake.append(IOT_TELEMETRY, telemetry.records(frame, moment, batch.run_id), batch.stamp)
-        if frame is not None and letters:
-            lake.append(REJECTED_RECORDS, telemetry.rejected(frame, moment, batch.run_id), batch.stamp)
+        if rows is not None and records:
+            good = telemetry.records(rows.frame, moment, batch.run_id)
+            lake.append(IOT_TELEMETRY, good, batch.stamp, many=rows.many(counts["rows"]))
+        if rows is not None and letters:
+            bad = telemetry.rejected(rows.frame, moment, batch.run_id)
+            lake.append(REJECTED_RECORDS, bad, batch.stamp, many=rows.many(counts["rejected"]))
     if lake.progress(PROCESSED_FILES_LOG) < batch.stamp:
         file_log.append(lake, [_log_row(batch, file) for file in files], batch.stamp)
 
 
 @contextmanager
-def _parsed_again(lake: Lake, batch: Batch, files: Sequence[SealedFile]) -> Iterator[DataFrame]:
+def _parsed_again(lake: Lake, batch: Batch, files: Sequence[SealedFile]) -> Iterator[Parsed]:
     wanted = {
         n: FileToParse(n, str(batch.path(f.safe)), shown(f.name), is_zipped(f.name), f.size, f.md5)
         for n, f in enumerate(files)
         if f.status == LOADED
     }
-    with _parsed(lake, list(wanted.values())) as (frame, outcomes):
+    with _parsed(lake, list(wanted.values())) as rows:
         sealed = {n: Outcome(files[n].found, files[n].rejected, None) for n in wanted}
-        if outcomes != sealed:
+        if rows.outcomes != sealed:
             raise SourceUnavailable(
                 f"the files in {batch.folder} are no longer what was sealed", remedy="see which disk they lie on"
             )
-        yield frame
+        yield rows
 
 
 def _log_row(batch: Batch, file: SealedFile) -> dict[str, object]:
@@ -151,13 +174,14 @@ def _counts(files: Sequence[SealedFile]) -> dict[str, int]:
     return {"rows": sum(f.found - f.rejected for f in files), "rejected": sum(f.rejected for f in files)}
 
 
-def _result(files: Sequence[SealedFile]) -> dict[str, object]:
+def _result(files: Sequence[SealedFile], left: Sequence[str]) -> dict[str, object]:
     statuses = Counter(file.status for file in files)
     failed = [shown(file.name) for file in files if file.status == FAILED]
     return {
         **_counts(files),
         "files": {status: statuses[status] for status in (LOADED, DUPLICATE, FAILED)},
         "failed_files": failed[:_MOST_NAMES],
+        "left_files": [shown(name) for name in left[:_MOST_NAMES]],
     }
 
 

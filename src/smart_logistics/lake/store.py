@@ -108,14 +108,20 @@ class Lake(Reader):
         app: str | None = None,
         evolve: bool = False,
         skip_empty: bool = False,
+        many: int | None = None,
     ) -> int:
         """Append ``rows`` and this job's progress in one commit; return how many rows there are.
 
         A replay with the same or an older stamp is a no-op. With ``evolve`` columns that the table does not have yet
-        are added to it. With ``skip_empty`` no rows are no commit.
+        are added to it. With ``skip_empty`` no rows are no commit. ``many`` is how many rows there are, where the
+        caller knows that they are too many, or too long, for this process: they are neither kept nor counted here.
         """
         tables.ensure(self.root, table)
         name = app or self.job
+        if many is not None:
+            with self.writing(table):
+                self._append(table, rows, name, stamp, evolve=evolve)
+            return many
         with _kept(rows) as kept:
             few = None if evolve else self._few(table, kept)
             count = kept.count() if few is None else len(few)

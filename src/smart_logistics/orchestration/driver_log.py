@@ -54,12 +54,13 @@ class DriverLog:
 
     def read(self, line: str) -> tuple[int, str] | None:
         """Take a line of output; return its level and text, or None where it is noise or one of our own marks."""
-        line = line.rstrip()[:_LONGEST_LINE]
-        if not line or _NOISE.match(line):
-            return None
+        line = line.rstrip()
         mark, _, text = line.partition(" ")
         if mark in (RESULT, ERROR):
-            return self._read_mark(mark, text)
+            return self._read_mark(mark, text)  # whole: it may hold the names of twenty files
+        line = line[:_LONGEST_LINE]
+        if not line or _NOISE.match(line):
+            return None
         if record := _RECORD.match(line):
             self._level, line = _LEVELS[record[1]], record[2]
         elif _START_OF_A_TRACE.match(line):
@@ -76,7 +77,7 @@ class DriverLog:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            return logging.ERROR, f"{mark} that is not a JSON object: {text}"
+            return logging.ERROR, f"{mark} that is not a JSON object: {text[:_LONGEST_LINE]}"
         if mark == RESULT:
             self.result = value
         else:

@@ -163,10 +163,13 @@ def _remove_unused(batch: Batch) -> None:
 
 
 def claim(folders: Folders, names: Sequence[str], stamp: int, run_id: str) -> Batch | None:
-    """Move files of the landing folder into a new batch, in the order of ``names``; None where none is left to move.
+    """Move files of the landing folder into a new batch, in the order of ``names``; None where none could be moved.
+
+    A file that this process may not move (another's, in a folder with the sticky bit, or an immutable one) stays where
+    it is, with a warning: it stops nothing else.
 
     Raises:
-        SourceUnavailable: files may not be moved.
+        SourceUnavailable: no file may be moved out of the folder.
         ConfigurationError: landing and processing are not on one file system.
     """
     folder = folders.processing / str(stamp)
@@ -186,7 +189,7 @@ def claim(folders: Folders, names: Sequence[str], stamp: int, run_id: str) -> Ba
     _fsync(folders.landing)
     if refused:
         _warn(f"{len(refused)} files cannot be moved out of {folders.landing}: {refused[0]}")
-    if len(refused) == len(names):
+    if refused and not os.access(folders.landing, os.W_OK | os.X_OK):
         raise SourceUnavailable(
             f"cannot move files out of {folders.landing}: {refused[0]}", remedy="give the job write permission there"
         )
@@ -194,6 +197,11 @@ def claim(folders: Folders, names: Sequence[str], stamp: int, run_id: str) -> Ba
         return batch
     batch.remove()
     return None
+
+
+def left_behind(folders: Folders, names: Sequence[str]) -> list[str]:
+    """Return which of the files that were to be claimed lie in the landing folder still."""
+    return [name for name in names if os.path.lexists(folders.landing / name)]
 
 
 def free_target(parent: Path, name: str, planned: set[str]) -> Path:

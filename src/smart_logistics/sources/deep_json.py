@@ -1,8 +1,8 @@
 """JSON that is nested deeper than Python's decoder goes, read without recursion. Standard library only.
 
-How deep the decoder goes depends on who calls it, and a JSON object is one however deep it is: so what the decoder gives
-up is read here, its texts and numbers by that same decoder. Of what is nested inside a member only the kind is kept: a
-record's fields are texts and numbers, and its raw text lies beside them.
+How deep the decoder goes depends on who calls it, and a JSON object is one however deep it is: so what the decoder
+gives up is read here, its texts and numbers by that same decoder. Of what is nested inside a member only the kind is
+kept: a record's fields are texts and numbers, and its raw text lies beside them.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def _number(record: dict[str, Any], name: str, errors: list[str]) -> float | Non
 
 
 def _shown(value: Any) -> str:
-    # Only the head of a value, and nothing nested: a hostile megabyte, or a thousand brackets, belongs into the payload.
+    # Only the head of a value and nothing nested: a hostile megabyte, or a thousand brackets, belongs into the payload.
     if isinstance(value, list):
         return "[…]" if value else "[]"
     if isinstance(value, dict):

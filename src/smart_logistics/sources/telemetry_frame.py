@@ -6,6 +6,7 @@ seen at the same path by driver and executors. Small files are bundled, so that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
@@ -19,11 +20,13 @@ from smart_logistics.sources.content import FileContent
 from smart_logistics.sources.telemetry import Fields, fields
 from smart_logistics.sources.telemetry_file import FileRecords
 
-# Parsed columns of a record or, where ``malformed`` says why, of a dead letter; where ``found`` is set, of a file.
+# Parsed columns of a record or, where ``malformed`` says why, of a dead letter; where ``found`` is set, of a file,
+# whose raw texts have ``characters`` in all.
 DDL = (
     "file_no int, position bigint, truck_id string, timestamp string, event_ts timestamp, temperature double,"
     "latitude double, longitude double, schema_error string, reading_date date, raw_payload string,"
-    "source_file string, record_id string, malformed string, found bigint, rejected bigint, error string"
+    "source_file string, record_id string, malformed string, found bigint, rejected bigint, error string,"
+    "characters bigint"
 )
 _ARROW = pa.schema(
     [
@@ -44,6 +47,7 @@ _ARROW = pa.schema(
         ("found", pa.int64()),
         ("rejected", pa.int64()),
         ("error", pa.string()),
+        ("characters", pa.int64()),
     ]
 )
 _NOTHING = Fields(None, None, None, None, None, None, None, None)
@@ -81,12 +85,13 @@ def bundles(files: Sequence[FileToParse]) -> list[list[FileToParse]]:
 
 def parsed(spark: SparkSession, files: Sequence[FileToParse]) -> DataFrame:
     """Return the rows of DDL: records and dead letters of the files that are not FAILED, and one row for each file."""
-    tasks = bundles(files)
+    # Every task is sent all of this, so it must be quick to unpack: texts, of which a task reads its own.
+    tasks = [json.dumps(bundle) for bundle in bundles(files)]
 
     def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                yield from _batches(tasks[number])
+                yield from _batches([FileToParse(*file) for file in json.loads(tasks[number])])
 
     return spark.range(0, len(tasks), 1, max(1, len(tasks))).mapInArrow(parse, DDL)
 
@@ -116,12 +121,13 @@ def _arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
 
 def _rows(files: Sequence[FileToParse]) -> Iterator[tuple[Any, ...]]:
     for file in files:
-        records = FileRecords(_opener(file))
+        records, characters = FileRecords(_opener(file)), 0
         for position, (text, value, malformed) in records:
             columns = _NOTHING if value is None else fields(value)
             identity = None if malformed is None else record_id(file.md5, position)
-            yield (file.number, position, *columns, text, file.name, identity, malformed, None, None, None)
-        counts = (records.found, records.rejected, records.error)
+            characters += len(text)
+            yield (file.number, position, *columns, text, file.name, identity, malformed, None, None, None, None)
+        counts = (records.found, records.rejected, records.error, characters)
         yield (file.number, None, *_NOTHING, None, file.name, None, None, *counts)
 
 

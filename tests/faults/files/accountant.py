@@ -71,7 +71,7 @@ def _between_elements(gap: bytes, *, is_first: bool, is_rest: bool) -> Account:
     return Account(unaccounted=max(1, len(left.strip(b"[], \t\r\n"))))
 
 
-def _between_lines(gap: bytes, *, is_first: bool, is_rest: bool) -> Account:  # noqa: ARG001 - one signature
+def _between_lines(gap: bytes, *, is_first: bool, is_rest: bool) -> Account:
     left = _not_blank(gap.removeprefix(_BOM) if is_first else gap)
     return Account(left, int(not is_first and b"\n" not in gap))
 

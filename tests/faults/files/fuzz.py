@@ -64,11 +64,11 @@ class Dealer:
             at = rng.randrange(count)
             lines[at] = RECORD_DAMAGE[kinds[-1]](rng, lines[at]) if len(lines[at]) > 100 else lines[at]
         content = FRAMES[kinds[0]](rng, lines)
-        if rng.random() < 0.3:
+        if rng.random() < 0.25:
             kinds.append(next(self._content_kinds))
             content = CONTENT_DAMAGE[kinds[-1]](rng, content) if content else content
         is_zipped_ = rng.random() < 0.4
-        is_sound = rng.random() < 0.6
+        is_sound = rng.random() < 0.7
         kinds.append(
             ("gzip" if is_zipped_ else "plain") if is_sound else next(self._zipped if is_zipped_ else self._plain)
         )

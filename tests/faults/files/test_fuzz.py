@@ -45,7 +45,7 @@ def test_no_byte_of_a_damaged_file_is_lost_doubled_or_changed(
 ) -> None:
     wanted = request.config.getoption("--records")
     figures, began = Figures(kinds=Counter()), time.monotonic()
-    dealer = Dealer(Random(seed))
+    dealer = Dealer(Random(seed))  # noqa: S311 (data, not secrets)
     identities: set[str] = set()
     while dealer.records < wanted:
         files = [dealer.file() for _ in range(FILES_AT_ONCE)]
@@ -57,9 +57,10 @@ def test_no_byte_of_a_damaged_file_is_lost_doubled_or_changed(
             identities.update(row["record_id"] for row in found.rows if row["malformed"])
     assert figures.unaccounted == figures.misplaced == 0
     assert len(identities) == figures.rejected  # no two dead letters are taken for one
-    if wanted >= 20_000:
-        assert set(figures.kinds or ()) == KINDS
-        assert len(KINDS) >= 40
+    assert figures.kinds is not None
+    assert len(figures.kinds) >= 40
+    if wanted >= 100_000:
+        assert set(figures.kinds) == KINDS
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print(f"\nfuzz, seed {seed}: {figures} in {time.monotonic() - began:.0f} s")  # noqa: T201
 

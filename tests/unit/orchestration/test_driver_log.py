@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -66,6 +67,11 @@ def test_the_counts_of_the_job_are_its_result_and_no_log_line() -> None:
     log = DriverLog()
     assert log.read('LOGISTICS_RESULT {"rows": 3, "rejected": 1}') is None
     assert log.result == {"rows": 3, "rejected": 1}
+
+
+def test_a_result_with_many_long_names_is_read_whole() -> None:
+    names = ["iot_telemetry_" + "\u2028" * 78 + ".json"] * 20
+    assert fed("LOGISTICS_RESULT " + json.dumps({"failed_files": names})).result == {"failed_files": names}
 
 
 def test_a_mark_that_is_not_json_is_shown_and_not_believed() -> None:
