@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from smart_logistics import settings
+from smart_logistics.cli.rendering import visible
 from smart_logistics.errors import LogisticsError
+from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT
 from smart_logistics.orchestration.api import AirflowApi, AirflowUnavailable, Credentials, NotFound
 from smart_logistics.orchestration.run_record import ERROR_KEY, LOST, record_ended
 
@@ -90,6 +93,7 @@ def run_pipeline(dag_id: str, timeout: float) -> Outcome:
         console.print(f"run [bold]{escape(run_id)}[/]")
         outcome = _watch(api, dag_id, run_id, deadline, console)
         _tell_failures(api, outcome, console)
+        _tell_files(api, outcome, console)
         if outcome.state in _ENDED:
             _record(api, dag_id, loaded.lakehouse, console)
     if outcome.exit_code == TIMED_OUT:
@@ -167,6 +171,32 @@ def _tell_failures(api: AirflowApi, outcome: Outcome, console: Console) -> None:
             kept = api.state_store(dag_id, run_id, task["task_id"])
             why = str(kept.get(f"{ERROR_KEY}{task['try_number']}", LOST))
             console.print(f"[bold red]{task['task_id']}[/]: {escape(why)}")
+
+
+def _tell_files(api: AirflowApi, outcome: Outcome, console: Console) -> None:
+    """Name the telemetry files of which nothing could be read, and those that could not be taken."""
+    told = api.counts(outcome.run["dag_id"], outcome.run["dag_run_id"], BRONZE_INGEST_IOT.name)
+    for line in file_troubles(told):
+        console.print(f"[yellow]{escape(line)}[/]")
+
+
+def file_troubles(told: Mapping[str, Any]) -> list[str]:
+    """Return what a person must know of the files of a run, from the counts of its ``bronze_ingest_iot``."""
+    lines = []
+    failed, left = told.get("failed_files") or [], told.get("left_files") or []
+    if failed:
+        count = (told.get("files") or {}).get("FAILED", len(failed))
+        lines.append(f"{count} file{'s' * (count > 1)} in failed/, nothing in them could be read:")
+        lines += [f"  {visible(name)}" for name in failed]
+        if count > len(failed):
+            lines.append(f"  … and {count - len(failed)} more")
+        lines.append(
+            "  why: logistics query \"SELECT file_name, error FROM bronze.processed_files_log WHERE status = 'FAILED'\""
+        )
+    if left:
+        lines.append("left in the landing folder, because they may not be moved:")
+        lines += [f"  {visible(name)}" for name in left]
+    return lines
 
 
 def _record(api: AirflowApi, dag_id: str, lakehouse: str, console: Console) -> None:

@@ -109,7 +109,11 @@ PROCESSED_FILES_LOG = Table(
         Column("file_size_bytes", "bigint", "As it lay in the landing folder, compressed or not."),
         Column("record_count", "bigint", "Records found, damaged ones included."),
         Column("rejected_count", "bigint", "Records of these that Bronze rejected."),
-        required("checksum_md5", "string", "MD5 of the file's bytes; duplicates are found by it."),
+        required(
+            "checksum_md5",
+            "string",
+            "MD5 of the file's bytes, by which duplicates are found; empty where they cannot be read.",
+        ),
         required("processed_at", "timestamp", "Batch stamp of the ingestion."),
         Column("run_id", "string", "The run that took it."),
         required("status", "string", "LOADED, DUPLICATE or FAILED."),

@@ -234,7 +234,7 @@ def test_bytes_that_are_sound_as_they_are_and_decompressed_are_loaded_once(site:
 
 
 def test_a_file_that_cannot_be_opened_goes_to_failed_and_the_others_are_loaded(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.land(a=line(truck_id="A"), b=line(truck_id="B"))
     digest = claims.digest
@@ -247,9 +247,42 @@ def test_a_file_that_cannot_be_opened_goes_to_failed_and_the_others_are_loaded(
     monkeypatch.setattr(claims, "digest", refused)
     found = site.run()
     assert (found["rows"], found["failed_files"]) == (1, [f"{PREFIX}a.json"])
+    (warning,) = [text for text in capsys.readouterr().err.splitlines() if text.startswith("warning: ")]
+    assert f"{PREFIX}a.json" in warning
+    assert "Permission denied" in warning
     assert (site.home / "failed" / f"{PREFIX}a.json").exists()
     (failed,) = (row for row in site.read("processed_files_log") if row["status"] == "FAILED")
+    assert failed["checksum_md5"] == ""
     assert "Permission denied" in failed["error"]
+
+
+def test_few_but_long_records_do_not_pass_through_the_drivers_python(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise AssertionError("rows were fetched")
+
+    monkeypatch.setattr(job, "_MOST_CHARACTERS", 1000)
+    monkeypatch.setattr(Lake, "_few", refused)
+    site.land(a=line(note="x" * 2000) + b"y" * 2000 + b"\n")
+    found = site.run()
+    assert (found["rows"], found["rejected"]) == (1, 1)
+    site.check()
+
+
+def test_a_file_that_may_not_be_moved_is_named_and_stops_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.land(a=line(truck_id="A"), b=line(truck_id="B"))
+    claimed = claims._claimed
+    name = f"{PREFIX}a.json"
+    monkeypatch.setattr(claims, "_claimed", lambda s, t: "not permitted" if s.name == name else claimed(s, t))
+    found = site.run()
+    assert (found["rows"], found["left_files"], found["failed_files"]) == (1, [name], [])
+    assert "cannot be moved" in capsys.readouterr().err
+    assert (site.run()["left_files"], site.run()["rows"]) == ([name], 0)  # alone it stops nothing either
+    monkeypatch.undo()
+    assert (site.run()["rows"], site.read("processed_files_log")[-1]["status"]) == (1, "LOADED")
 
 
 def test_where_there_is_nothing_to_do_no_table_is_touched(site: Site) -> None:

@@ -207,6 +207,19 @@ def test_a_file_that_its_sender_takes_back_is_no_error(folders: Folders) -> None
     assert not (folders.processing / "2").exists()
 
 
+def test_a_folder_from_which_nothing_may_be_moved_is_a_clear_error(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(folders, PREFIX + "a.json")
+    monkeypatch.setattr(claims, "_claimed", lambda *_: "Permission denied")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(SourceUnavailable, match="cannot move files out of"):
+        claim(folders, [PREFIX + "a.json"], 1, "r")
+    monkeypatch.setattr(os, "access", lambda *_: True)  # its folder is sound: it is this file that may not be moved
+    assert claim(folders, [PREFIX + "a.json"], 2, "r") is None
+    assert claims.left_behind(folders, [PREFIX + "a.json", PREFIX + "gone.json"]) == [PREFIX + "a.json"]
+
+
 def test_a_landing_folder_on_another_file_system_is_a_clear_error(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
