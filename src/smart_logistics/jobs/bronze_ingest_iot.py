@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -109,8 +110,8 @@ def _judged(lake: Lake, batch: Batch) -> Iterator[tuple[list[SealedFile], Parsed
 
 @contextmanager
 def _parsed(lake: Lake, files: Sequence[FileToParse]) -> Iterator[Parsed]:
-    """Parse files once."""
-    frame = parsed(lake.spark, files).persist()
+    """Parse files once. What they hold is kept on disk: in memory a few long records are too much for a small heap."""
+    frame = parsed(lake.spark, files).persist(StorageLevel.DISK_ONLY)
     try:
         told = frame.filter(F.col("found").isNotNull()).select("file_no", *Outcome._fields, "characters")
         found = told.collect() if files else []

@@ -41,6 +41,9 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        # What is written to a stream of objects stays in memory until its next reset; by default that is a hundred
+        # batches of a kept frame, of four megabytes and more each.
+        "spark.serializer.objectStreamReset": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # A pipeline's data is small per batch; two hundred partitions would be two hundred empty tasks.
