@@ -40,10 +40,11 @@ _START = datetime(2026, 3, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of the job: what it said, how long it took, its greatest memory by kind of process, in MB."""
+    """One run of the job: what it said, how long it took and computed, its greatest memory by kind, in MB."""
 
     result: dict[str, object]
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     peak_jvm_mb: float
     peak_python_mb: float
@@ -125,17 +126,19 @@ def run_job(home: Path) -> Measured:
     return Measured(json.loads(found[-1].partition(" ")[2]), seconds, *peaks)
 
 
-def _watched(driver: subprocess.Popen[bytes]) -> tuple[float, float, float]:
-    """Wait for the driver; return the peaks of all, of the JVM and of Python, in MB."""
+def _watched(driver: subprocess.Popen[bytes]) -> tuple[float, float, float, float]:
+    """Wait for the driver; return its processor seconds and the peaks of all, of the JVM and of Python, in MB."""
     peaks = (0.0, 0.0, 0.0)
+    busy: dict[int, float] = {}
     while driver.poll() is None:
-        jvm, python = _memory(driver.pid)
+        jvm, python = _memory(driver.pid, busy)
         peaks = (max(peaks[0], jvm + python), max(peaks[1], jvm), max(peaks[2], python))
         time.sleep(_SAMPLE_SECONDS)
-    return peaks
+    return (sum(busy.values()), *peaks)
 
 
-def _memory(pid: int) -> tuple[float, float]:
+def _memory(pid: int, busy: dict[int, float]) -> tuple[float, float]:
+    """Return what the JVM and what Python hold now; note in ``busy`` how long each process has computed."""
     jvm = python = 0.0
     try:
         processes = psutil.Process(pid).children(recursive=True)
@@ -144,6 +147,8 @@ def _memory(pid: int) -> tuple[float, float]:
     for process in processes:
         try:
             held = process.memory_full_info().pss / 1e6
+            times = process.cpu_times()
+            busy[process.pid] = times.user + times.system
             if process.name() == "java":
                 jvm += held
             else:
@@ -169,7 +174,8 @@ def tell(what: str, landed: int, found: Measured) -> None:
     """Print one line of figures."""
     rows = found.result["rows"]
     print(  # noqa: T201
-        f"{what}: {landed / 1e6:,.0f} MB, {rows:,} records, {found.seconds:.0f} s,"
+        f"{what}: {landed / 1e6:,.0f} MB, {rows:,} records, {found.seconds:.0f} s"
+        f" ({found.cpu_seconds:.0f} s of processor),"
         f" peak {found.peak_mb:,.0f} MB (JVM {found.peak_jvm_mb:,.0f}, Python {found.peak_python_mb:,.0f});"
         f" files {found.result['files']}",
         flush=True,
