@@ -93,6 +93,27 @@ def _by_job(value: type) -> Callable[[str], str]:
     return parse
 
 
+def _endpoint(text: str) -> tuple[str, int]:
+    """Read ``host:port``."""
+    host, separator, port = text.strip().rpartition(":")
+    if not separator or not host:
+        raise ValueError("must be host:port")
+    return host, _port(port)
+
+
+def _lineage(text: str) -> str | None:
+    """Read where lineage goes; ``off`` is nowhere."""
+    place = text.strip()
+    if place == "off":
+        return None
+    if place == "console" or (place.startswith("file:") and len(place) > len("file:")):
+        return place
+    parts = urlsplit(place)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError("must be off, console, file:PATH or a URL without user and password")
+    return place
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOME", "./.local", Kind.STACK, "all state of the local stack"),
     Setting("SOURCE_DSN", None, Kind.PRIVATE, "postgresql://user:password@host:port/database of the source system"),
@@ -118,6 +139,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SMTP_PASSWORD", None, Kind.PRIVATE, "password at the mail server"),
     Setting("SMTP_FROM", "logistics@localhost", Kind.STACK, "sender of alerts"),
     Setting("SMTP_TO", None, Kind.STACK, "receivers of alerts, separated by commas"),
+    Setting("STATSD", None, Kind.STACK, "host:port of a StatsD server that Airflow's and our metrics go to", _endpoint),
+    Setting("OTEL", None, Kind.STACK, "host:port of an OpenTelemetry collector (OTLP over HTTP) instead", _endpoint),
+    Setting(
+        "OPENLINEAGE", "off", Kind.STACK, "where lineage events go: off, console, file:PATH or an http(s) URL", _lineage
+    ),
     Setting("RETRIES", "3", Kind.DAG, "retries of a task", _not_negative),
     Setting("RETRY_DELAY_SECONDS", "120", Kind.DAG, "wait before the first retry, doubling", _not_negative),
     Setting("MAX_RETRY_DELAY_SECONDS", "600", Kind.DAG, "longest wait before a retry", _positive),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
+from smart_logistics.ops.measures import EVENTS, MEASURES, PREFIX
 from smart_logistics.settings import SETTINGS, Kind, Setting
 
 _HEAD = "<!-- Written by `make docs` from the declarations in src/. Change those, not this page. -->\n"
@@ -76,6 +77,26 @@ def _setting(setting: Setting) -> str:
     return f"| `{setting.variable}` |{airflow} {default} | {_cell(setting.meaning)} |"
 
 
+def metrics() -> str:
+    """Return the page of every metric: name, meaning, labels."""
+    gauges = [f"| `{one.full_name}` | {_names(one.labels)} | {_cell(one.meaning)} |" for one in MEASURES]
+    events = [f"| `{PREFIX}.{one.name}` | {one.kind} | {_names(one.tags)} | {_cell(one.meaning)} |" for one in EVENTS]
+    parts = [
+        _HEAD,
+        "# Metrics",
+        "How to read them, and what to do when one alarms: [monitoring](monitoring.md). A name ends in its unit; a "
+        "moment is seconds since 1970. There is no sample where there is nothing to measure.",
+        "## Gauges",
+        f"At `/logistics/metrics`, read from the tables and from Airflow's database at each scrape. At the end of a "
+        f"run those of the tables also go through Airflow's own metrics, as `{PREFIX}.<name>` behind Airflow's prefix.",
+        "\n".join(["| name | labels | meaning |", "| --- | --- | --- |", *gauges]),
+        "## Events",
+        "Through Airflow's own metrics only, where they happen; a timer is in milliseconds.",
+        "\n".join(["| name | kind | tags | meaning |", "| --- | --- | --- | --- |", *events]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -84,7 +105,11 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"data-model.md": data_model, "configuration.md": configuration}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "data-model.md": data_model,
+    "configuration.md": configuration,
+    "metrics.md": metrics,
+}
 
 
 def main() -> None:

@@ -44,7 +44,8 @@ PIPELINE_RUNS = Table(
         Column("gold_rows", "bigint", "Rows inserted, changed or removed."),
         Column("rejected_rows", "bigint", "Dead letters written."),
     ),
-    key=("run_id",),
+    # Two DAGs that are due at the same moment name their runs alike.
+    key=("run_id", "dag_id"),
 )
 
 TASK_RUNS = Table(

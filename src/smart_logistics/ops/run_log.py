@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pyarrow.compute as pc
+
 from smart_logistics.contracts.ops import PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.lake import tables
 
@@ -45,7 +47,8 @@ def recorded(lakehouse: str, dag_id: str) -> dict[str, datetime | None]:
     table = tables.open_table(lakehouse, PIPELINE_RUNS)
     if table is None:
         return {}
-    rows = table.to_pyarrow_table(columns=["run_id", "ended_at"], filters=[("dag_id", "=", dag_id)])
+    wanted = pc.field("dag_id") == dag_id
+    rows = table.to_pyarrow_dataset().to_table(columns=["run_id", "ended_at"], filter=wanted)
     return {row["run_id"]: row["ended_at"] for row in rows.to_pylist()}
 
 

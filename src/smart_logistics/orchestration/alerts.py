@@ -21,7 +21,7 @@ from smart_logistics import settings
 from smart_logistics.errors import LogisticsError
 from smart_logistics.jobs.catalog import JOBS
 from smart_logistics.ops.deadlines import BREACH, Missed
-from smart_logistics.orchestration import connections, incidents
+from smart_logistics.orchestration import connections, incidents, stats
 from smart_logistics.orchestration.failures import reason
 from smart_logistics.orchestration.mail import Message, send
 from smart_logistics.orchestration.outbox import Outbox
@@ -48,6 +48,7 @@ def on_task_failure(context: Context) -> None:
 
 
 def _task_failed(context: Context) -> None:
+    stats.count("alerts", kind="task_failed")
     ti = context["ti"]
     error = context.get("exception")
     job = JOBS.get(ti.task_id)
@@ -71,6 +72,7 @@ def _task_failed(context: Context) -> None:
 
 def on_deadline_missed(missed: Missed) -> None:
     """Mail that a run takes too long, or that Gold is stale: once for each, and one mail for all mere warnings."""
+    stats.count("alerts", kind="deadline_missed")
     facts = (
         ("What", f"{missed.deadline}: {missed.dag_id}, {missed.run_id}"),
         ("Why", missed.detail),
@@ -119,6 +121,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
     age = datetime.now(UTC) - end
     if age > _OLD or (why is None and age < _GRACE):
         return  # history that nobody waits for; or the failed task's own alert may be under way
+    stats.count("alerts", kind="run_failed")
     why = why or "it is not known: what ran the task and would have told of it was killed"
     incident = incidents.failed(_folder(), dag_id, run_id, end, why)
     facts = (

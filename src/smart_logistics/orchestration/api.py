@@ -109,9 +109,11 @@ class AirflowApi:
         """Start a run now and return its id."""
         return str(self.request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"])
 
-    def runs(self, dag_id: str, *, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
-        """Return the latest runs in one of ``states``."""
-        query: Mapping[str, Any] = {"state": list(states), "limit": limit, "order_by": "-run_after"}
+    def runs(
+        self, dag_id: str, *, states: tuple[str, ...], limit: int, offset: int = 0, order_by: str = "-run_after"
+    ) -> list[dict[str, Any]]:
+        """Return runs in one of ``states``, by default the latest first."""
+        query: Mapping[str, Any] = {"state": list(states), "limit": limit, "offset": offset, "order_by": order_by}
         return list(self.request("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"])
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from smart_logistics.ops import deadlines
 from smart_logistics.ops.deadlines import BREACH, WARNING, Missed
-from smart_logistics.orchestration import alerts, connections
+from smart_logistics.orchestration import alerts, connections, stats
 from smart_logistics.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def on_missed(context: dict[str, Any], name: str, minutes: int, severity: str) -
     if run["state"] not in _STILL_RUNNING or run["run_type"] == "backfill":
         _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], run["run_type"], run["state"])
         return
+    stats.count("deadline.missed", dag_id=run["dag_id"], deadline=name)
     queued = datetime.fromisoformat(str(run["queued_at"]))
     late = datetime.now(UTC) - queued
     detail = f"queued at {queued.isoformat(timespec='seconds')}, still {run['state']} after {_minutes(late)} min"

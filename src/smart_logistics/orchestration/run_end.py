@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from airflow.configuration import conf
 
 from smart_logistics.errors import ConfigurationError, LogisticsError
-from smart_logistics.orchestration import alerts, connections, deadlines
-from smart_logistics.orchestration.api import AirflowApi, Credentials
-from smart_logistics.orchestration.run_record import ENDED, record_ended
+from smart_logistics.orchestration import alerts, connections, deadlines, stats
+from smart_logistics.orchestration.api import AirflowApi, Credentials, NotFound
+from smart_logistics.orchestration.run_record import DAG_IDS, ENDED, record_all
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,26 +31,49 @@ def on_run_end(context: Context) -> None:
 
     Airflow calls it in the DAG processor. No task failed in a run that timed out: its end is the only one who knows.
     """
-    dag_id, run_id = str(context["dag"].dag_id), str(context["run_id"])
-    why = _WHY_ENDED.get(str(context.get("reason")))
-    heal(dag_id, {run_id: why} if why else {})
+    dag_id, run_id, ended_by = str(context["dag"].dag_id), str(context["run_id"]), str(context.get("reason"))
+    why = _WHY_ENDED.get(ended_by)
+    heal({run_id: why} if why else {})
     deadlines.look_at_tasks(dag_id, [run_id])
+    stats.count("run.ended", dag_id=dag_id, state="success" if ended_by == "success" else "failed")
+    _send_gauges()
 
 
-def heal(dag_id: str, reasons: Mapping[str, str] | None = None) -> None:
-    """Record every recent run that has ended and is not recorded as it is; tell of what nobody has told.
+def heal(reasons: Mapping[str, str] | None = None) -> None:
+    """Record every run that ended lately, of whichever DAG, and is not recorded as it is; tell of what nobody told.
 
     What the pipeline says about itself must not stop it: a failure is logged as an error, and the next call makes it
     good. ``reasons`` gives, by run, why Airflow ended it.
     """
     try:
         with AirflowApi(_credentials()) as api:
-            alerts.follow(dag_id, api.runs(dag_id, states=ENDED, limit=_FOLLOWED_RUNS), reasons)
-            count = record_ended(api, dag_id, connections.lakehouse())
+            for dag_id in DAG_IDS:
+                _follow(api, dag_id, reasons)
+            count = record_all(api, connections.lakehouse())
     except LogisticsError as error:
         _log.error("the run log could not be written: %s", error)
+    except Exception:  # noqa: BLE001 - a table that cannot be read, an answer that nobody expected
+        _log.exception("the run log could not be written")
     else:
         _log.info("run log: %d run(s) recorded", count)
+
+
+def _follow(api: AirflowApi, dag_id: str, reasons: Mapping[str, str] | None) -> None:
+    """Tell of a DAG's ended runs; one that Airflow does not know has none."""
+    try:
+        ended = api.runs(dag_id, states=ENDED, limit=_FOLLOWED_RUNS)
+    except NotFound:
+        return
+    alerts.follow(dag_id, ended, reasons)
+
+
+def _send_gauges() -> None:
+    if not stats.is_on():
+        return
+    try:
+        stats.gauges(connections.lakehouse(), connections.landing())
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("the tables could not be measured")
 
 
 def _credentials() -> Credentials:

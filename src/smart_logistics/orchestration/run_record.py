@@ -1,34 +1,73 @@
 """Reads runs that have ended from Airflow's API into the run log. Imports no Airflow: the command line uses it too.
 
-Whoever calls (the callback of a run's end, the next run's start, `logistics run`) may be killed; so each call looks at
-every recent run that has ended, and writes those that the log does not hold as they are. Two at once do the same work
-twice, one after the other under the table's lock.
+Whoever calls (the callback of a run's end, the next run's start, `logistics run`, `logistics up`) may be killed; so
+each call looks at every run that ended lately, and writes those that the log does not hold as they are. Two at once do
+the same work twice, one after the other under the table's lock.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from smart_logistics.jobs.catalog import JOBS
 from smart_logistics.ops import run_log
-from smart_logistics.orchestration.api import AirflowApi
+from smart_logistics.orchestration.api import AirflowApi, NotFound
 
+_log = logging.getLogger(__name__)
+# Whose runs are recorded.
+DAG_IDS = ("smart_logistics_pipeline", "smart_logistics_maintenance")
 # Where a task keeps, in Airflow's state store, why a try failed; and what is said where it could not.
 ERROR_KEY = "error_of_try_"
 LOST = "no message: the process that ran the task was lost"
-_LOOK_BACK_RUNS = 50
+# Eight days of hourly runs: what nobody could record for longer than that stays in Airflow alone.
+_PAGE_RUNS, _MOST_PAGES = 50, 4
 ENDED = ("success", "failed")
 _FAILED = ("failed", "up_for_retry")
 
 
+def record_all(api: AirflowApi, lakehouse: str) -> int:
+    """Record what is missing of every DAG and return how many runs that were; a DAG that is not there has none."""
+    return sum(record_ended(api, dag_id, lakehouse) for dag_id in DAG_IDS)
+
+
 def record_ended(api: AirflowApi, dag_id: str, lakehouse: str) -> int:
-    """Record what is missing and return how many runs that were."""
+    """Record what is missing and return how many runs that were.
+
+    All of it in one commit: what is written newest first and cut off half-way would leave a gap that no later call
+    looks for.
+    """
     known = run_log.recorded(lakehouse, dag_id)
-    ended = api.runs(dag_id, states=ENDED, limit=_LOOK_BACK_RUNS)
-    missing = [run for run in ended if known.get(run["dag_run_id"]) != _instant(run["end_date"])]
-    run_log.record(lakehouse, [_read(api, run) for run in reversed(missing)])
-    return len(missing)
+    runs = list(_readable(api, _missing(api, dag_id, known)))
+    run_log.record(lakehouse, runs[::-1])
+    return len(runs)
+
+
+def _missing(api: AirflowApi, dag_id: str, known: dict[str, datetime | None]) -> Iterator[dict[str, Any]]:
+    """Yield runs that ended and are not recorded so, the latest end first, until a page holds none.
+
+    By their end, not by their time: a run of last month that was cleared has ended just now.
+    """
+    for page in range(_MOST_PAGES):
+        try:
+            ended = api.runs(dag_id, states=ENDED, limit=_PAGE_RUNS, offset=page * _PAGE_RUNS, order_by="-end_date")
+        except NotFound:
+            return
+        missing = [run for run in ended if known.get(run["dag_run_id"]) != _instant(run["end_date"])]
+        yield from missing
+        if not missing or len(ended) < _PAGE_RUNS:
+            return
+
+
+def _readable(api: AirflowApi, runs: Iterator[dict[str, Any]]) -> Iterator[run_log.Run]:
+    """Read each run; one that is deleted meanwhile must not keep the others out of the log."""
+    for run in runs:
+        try:
+            yield _read(api, run)
+        except NotFound as error:
+            _log.warning("run %s of %s is not recorded: %s", run["dag_run_id"], run["dag_id"], error)
 
 
 def _read(api: AirflowApi, run: dict[str, Any]) -> run_log.Run:

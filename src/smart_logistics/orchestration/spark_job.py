@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from airflow.sdk.log import mask_secret
 
 from smart_logistics import settings
 from smart_logistics.jobs import catalog, submit, tether
-from smart_logistics.orchestration import connections
+from smart_logistics.orchestration import connections, lineage, stats
 from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class SparkJobOperator(SparkSubmitOperator):
 
     def __init__(self, *, job: str, properties_file: str, **kwargs: Any) -> None:
         self.job = catalog.JOBS[job]
+        self.counts: dict[str, Any] = {}
         super().__init__(
             application=self.job.script,
             application_args=template_arguments(self.job),
@@ -148,6 +150,8 @@ class SparkJobOperator(SparkSubmitOperator):
             name=APPLICATION_NAME,
             properties_file=properties_file,
             spark_binary=submit.SPARK_SUBMIT,
+            inlets=lineage.inlets(self.job),
+            outlets=lineage.outlets(self.job),
             **kwargs,
         )
 
@@ -157,6 +161,25 @@ class SparkJobOperator(SparkSubmitOperator):
         Raises:
             LogisticsError: of the class that the job's exit code and error line name.
         """
+        began = time.monotonic()
+        try:
+            counts = self._run(context)
+        except BaseException as error:
+            stats.job_ended(self.job.name, time.monotonic() - began, None, error)
+            raise
+        stats.job_ended(self.job.name, time.monotonic() - began, counts, None)
+        self.counts = counts
+        return counts
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Return what OpenLineage is told when the job starts."""
+        return lineage.datasets(self.job, {})
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what OpenLineage is told when it has ended, well or not."""
+        return lineage.datasets(self.job, self.counts)
+
+    def _run(self, context: Context) -> dict[str, Any]:
         submit.spark_home()
         # The provider would submit to yarn where the connection is missing.
         connections.required(connections.SPARK)

@@ -24,5 +24,5 @@ class StartOperator(BaseOperator):
             ConfigurationError: a connection or Variable is missing or not usable; all of them are named.
         """
         connections.check()
-        heal(self.dag_id)
+        heal()
         deadlines.look_at_gold(self.dag_id, settings.load())

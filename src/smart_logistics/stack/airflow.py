@@ -14,7 +14,7 @@ from pathlib import Path
 
 from smart_logistics.errors import EnvironmentFault
 from smart_logistics.settings import PREFIX, REPOSITORY, SETTINGS, Kind, Settings
-from smart_logistics.stack import postgres
+from smart_logistics.stack import monitoring, postgres
 from smart_logistics.stack.credentials import FERNET_KEY, secret, write_private
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
@@ -25,6 +25,7 @@ from smart_logistics.stack.spark import spark_python
 AIRFLOW_VERSION = "3.3.2"
 USER = "admin"
 PASSWORD = "airflow-admin"  # noqa: S105 - the name of a secret, not one
+METRICS_TOKEN = "metrics-token"  # noqa: S105 - likewise
 API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = (
     "airflow-api",
     "airflow-scheduler",
@@ -47,6 +48,12 @@ def check_version() -> None:
 def base_url(ports: Ports) -> str:
     """Return the address of the pages and the API."""
     return f"http://{LOOPBACK}:{ports['AIRFLOW_PORT']}"
+
+
+def metrics_token(home: Home) -> Path:
+    """Return the file that holds the token for scraping; it is made the first time."""
+    secret(home, METRICS_TOKEN)
+    return home.secrets / METRICS_TOKEN
 
 
 def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
@@ -86,6 +93,8 @@ def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
             "expose_config": "False",
             "instance_name": "Smart Logistics",
         },
+        # What a Prometheus shows to be let in to /logistics/metrics, and to nothing else.
+        "smart_logistics": {"metrics_token_file": str(metrics_token(home))},
         "api_auth": {"jwt_secret": secret(home, "airflow-jwt-secret")},
         "logging": {
             "base_log_folder": str(home.task_logs),
@@ -111,12 +120,12 @@ def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
     }
 
 
-def write_configuration(home: Home, ports: Ports) -> None:
+def write_configuration(settings: Settings, home: Home, ports: Ports) -> None:
     """Write airflow.cfg and the file of the one user's password, both 0600."""
     (home.airflow / "plugins").mkdir(exist_ok=True)
     parser = configparser.RawConfigParser()
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    for section, options in _options(home, ports).items():
+    for section, options in {**_options(home, ports), **monitoring.options(settings)}.items():
         # Airflow interpolates its file: a per cent sign is written twice.
         parser[section] = {name: value.replace("%", "%%") for name, value in options.items()}
     text = io.StringIO()
@@ -144,6 +153,7 @@ def environment(settings: Settings, home: Home, java: Java) -> dict[str, str]:
         "SPT_NOENV": "1",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     }
+    given |= monitoring.environment(settings)
     if settings["SPARK_MASTER"] is not None:
         # A cluster elsewhere must be able to call back.
         del given["SPARK_LOCAL_IP"]

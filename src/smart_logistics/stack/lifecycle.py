@@ -11,7 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
 
-from smart_logistics.errors import EnvironmentFault, LockHeld
+from smart_logistics.errors import EnvironmentFault, LockHeld, LogisticsError
+from smart_logistics.orchestration.api import AirflowApi, Credentials
+from smart_logistics.orchestration.run_record import record_all
 from smart_logistics.settings import Settings
 from smart_logistics.stack import airflow, connections, health, ports, postgres
 from smart_logistics.stack import plan as planning
@@ -104,6 +106,19 @@ def _start(plan: Plan, supervisor: Supervisor, programs: Sequence[Program], say:
         provisioned = pool.submit(_provision, plan, source_dsn, say)
         _await(plan, supervisor, [*spark_names, *airflow_names], say, beside=provisioned)
         provisioned.result()
+    _record(plan, say)
+
+
+def _record(plan: Plan, say: Say) -> None:
+    """Record runs whose end nobody could record: the stack was killed, or went down, before the callback ran."""
+    try:
+        with AirflowApi(Credentials(*connections.airflow_api(plan.settings))) as api:
+            count = record_all(api, plan.settings.lakehouse)
+    except LogisticsError as error:
+        say(f"the run log could not be brought up to date, the next run tries again: {error}")
+    else:
+        if count:
+            say(f"run log: {count} run(s) recorded that ended unnoticed")
 
 
 def _migrate(plan: Plan, say: Say) -> None:

@@ -100,7 +100,7 @@ def make(settings: Settings, home: Home, in_use: frozenset[str], say: Callable[[
     if jars.ensure(home, found_java):
         say("jars resolved and verified")
     spark.write_properties(settings, home, chosen)
-    airflow.write_configuration(home, chosen)
+    airflow.write_configuration(settings, home, chosen)
     return Plan(settings, home, chosen, found_java, airflow.environment(settings, home, found_java))
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from smart_logistics.contracts.ops import PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.lake.tables import uri
-from smart_logistics.orchestration.run_record import ERROR_KEY, LOST, record_ended
+from smart_logistics.orchestration.api import NotFound
+from smart_logistics.orchestration.run_record import DAG_IDS, ERROR_KEY, LOST, record_all, record_ended
 
 DAG = "smart_logistics_pipeline"
 
@@ -28,17 +29,19 @@ class Airflow:
     """What Airflow's API says, for the calls that the run log makes."""
 
     def __init__(self) -> None:
+        self.dags = [DAG]
+        self.gone: set[str] = set()
         self.ended: list[dict[str, Any]] = []
         self.tries_of: dict[str, list[dict[str, Any]]] = {}
         self.counted: dict[str, dict[str, Any]] = {}
         self.kept: dict[str, Any] = {}
         self.reads = 0
 
-    def end(self, run_id: str, state: str, at: str) -> None:
+    def end(self, run_id: str, state: str, at: str, dag_id: str = DAG) -> None:
         self.ended.insert(
             0,
             {
-                "dag_id": DAG,
+                "dag_id": dag_id,
                 "dag_run_id": run_id,
                 "state": state,
                 "run_type": "manual",
@@ -48,10 +51,18 @@ class Airflow:
             },
         )
 
-    def runs(self, dag_id: str, *, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
-        return [run for run in self.ended if run["state"] in states][:limit]
+    def runs(
+        self, dag_id: str, *, states: tuple[str, ...], limit: int, offset: int, order_by: str
+    ) -> list[dict[str, Any]]:
+        assert order_by == "-end_date"
+        if dag_id not in self.dags:
+            raise NotFound(dag_id)
+        found = [run for run in self.ended if run["state"] in states and run["dag_id"] == dag_id]
+        return sorted(found, key=lambda run: run["end_date"], reverse=True)[offset : offset + limit]
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        if run_id in self.gone:
+            raise NotFound(run_id)
         self.reads += 1
         return [tries[-1] for tries in self.tries_of.values()]
 
@@ -141,3 +152,48 @@ def test_a_run_that_was_cleared_and_ended_again_is_recorded_as_it_ended_last(air
     (row,) = rows(tmp_path, PIPELINE_RUNS)
     assert row["state"] == "success"
     assert len(rows(tmp_path, TASK_RUNS)) == 5
+
+
+def test_a_run_of_long_ago_that_was_cleared_is_recorded_as_it_ended_last(airflow: Airflow, tmp_path: Path) -> None:
+    for number in range(60):
+        airflow.end(f"r{number}", "failed", f"2026-11-24T10:{number:02}:00Z")
+    assert record(airflow, tmp_path) == 60
+    oldest = next(run for run in airflow.ended if run["dag_run_id"] == "r0")
+    oldest |= {"state": "success", "end_date": "2026-11-24T12:00:00Z"}
+    assert record(airflow, tmp_path) == 1
+    states = {row["run_id"]: row["state"] for row in rows(tmp_path, PIPELINE_RUNS)}
+    assert (states["r0"], len(states)) == ("success", 60)
+
+
+def test_a_run_that_is_deleted_meanwhile_keeps_no_other_out(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.end("r1", "failed", "2026-11-24T10:05:00Z")
+    airflow.end("r2", "success", "2026-11-24T11:05:00Z")
+    airflow.gone = {"r2"}
+    assert record(airflow, tmp_path) == 1
+    assert [row["run_id"] for row in rows(tmp_path, PIPELINE_RUNS)] == ["r1"]
+
+
+def test_runs_of_two_dags_that_are_named_alike_are_both_kept(airflow: Airflow, tmp_path: Path) -> None:
+    for dag_id in DAG_IDS:
+        airflow.end("scheduled__2026-11-24T10:00:00+00:00", "success", "2026-11-24T10:05:00Z", dag_id)
+    airflow.dags = list(DAG_IDS)
+    assert record_all(airflow, str(tmp_path)) == 2  # type: ignore[arg-type]
+    assert record_all(airflow, str(tmp_path)) == 0  # type: ignore[arg-type]
+    assert {row["dag_id"] for row in rows(tmp_path, PIPELINE_RUNS)} == set(DAG_IDS)
+
+
+def test_a_dag_that_is_not_there_has_no_runs(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.end("r1", "success", "2026-11-24T10:05:00Z")
+    assert record_all(airflow, str(tmp_path)) == 1  # type: ignore[arg-type]
+
+
+def test_what_is_recorded_is_known_when_runs_of_two_dags_share_a_file(airflow: Airflow, tmp_path: Path) -> None:
+    """As after a compaction."""
+    from deltalake import DeltaTable
+
+    airflow.dags = list(DAG_IDS)
+    for number, dag_id in enumerate(DAG_IDS):
+        airflow.end(f"r{number}", "success", "2026-11-24T10:05:00Z", dag_id)
+    record_all(airflow, str(tmp_path))  # type: ignore[arg-type]
+    DeltaTable(uri(str(tmp_path), PIPELINE_RUNS)).optimize.compact()
+    assert record_all(airflow, str(tmp_path)) == 0  # type: ignore[arg-type]

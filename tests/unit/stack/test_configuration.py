@@ -54,7 +54,7 @@ def test_secrets_are_in_private_files_and_in_no_environment_or_command(
         monkeypatch.setenv(name, value)
     given = settings.load()
     chosen = ports.choose(given, home)
-    airflow.write_configuration(home, chosen)
+    airflow.write_configuration(given, home, chosen)
     spark.write_properties(given, home, chosen)
     connections.remember_source(given, home, chosen)
     made = plan.Plan(given, home, chosen, JAVA, airflow.environment(given, home, JAVA))
@@ -69,7 +69,7 @@ def test_secrets_are_in_private_files_and_in_no_environment_or_command(
 
 def test_airflow_listens_on_loopback_only_and_its_configuration_is_private(given: Settings, home: Home) -> None:
     chosen = ports.choose(given, home)
-    airflow.write_configuration(home, chosen)
+    airflow.write_configuration(given, home, chosen)
     found = ConfigParser()
     found.read(home.airflow_cfg)
     assert stat.S_IMODE(home.airflow_cfg.stat().st_mode) == 0o600

@@ -1,0 +1,39 @@
+"""The plugin by which Airflow finds what it serves for us: the entry point ``airflow.plugins`` of this package.
+
+Every Airflow process loads it, tasks too; so the application itself is only made when the first request comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+PREFIX = "/logistics"
+_Message = MutableMapping[str, Any]
+_Application = Callable[
+    [_Message, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]
+]
+
+
+@cache
+def _application() -> _Application:
+    from smart_logistics.pages.application import make
+
+    return make()
+
+
+async def application(
+    scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
+) -> None:
+    """Hand a request to the application."""
+    await _application()(scope, receive, send)
+
+
+class LogisticsPlugin(AirflowPlugin):
+    """What Airflow is told."""
+
+    name = "smart_logistics"
+    fastapi_apps = [{"app": application, "url_prefix": PREFIX, "name": "Smart Logistics"}]  # noqa: RUF012 - so does its base
