@@ -214,6 +214,13 @@ SETTINGS: tuple[Setting, ...] = (
         "how long maintenance keeps task logs and Airflow's records of runs that have ended",
         _positive,
     ),
+    Setting(
+        "FULL_READ",
+        "0",
+        Kind.JOB,
+        "1 = read the source's tables in full and keep the differences; needed after the server's disk was set back",
+        _not_negative,
+    ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 

@@ -58,13 +58,15 @@ SOURCE_FENCES = Table(
     "one row for each source table: how far its extraction has come, written after what it describes",
     (
         required("source_table", "string", "Bare name of the source table."),
-        required("system_identifier", "string", "The server whose transaction numbers these are."),
+        required(
+            "system_identifier", "string", "The server whose transaction numbers these are, and its database's OID."
+        ),
         required("timeline", "string", "Its timeline: another one after a restore or failover."),
         required("lsn", "bigint", "Position in its write-ahead log."),
         required("xmin", "bigint", "Oldest transaction that was running: the next extraction starts here."),
         required("xmax", "bigint", "First transaction that had not begun."),
         required("relation", "bigint", "OID of the table."),
-        required("columns", "string", "Fingerprint of its columns."),
+        required("columns", "string", "Fingerprint of its columns and partitions."),
         required("bronze_id", "string", "Delta's id of the Bronze table that holds what was taken."),
         required("bronze_stamp", "bigint", "Batch stamp up to which it does."),
         Column("keys_compared_at", "timestamp", "Batch stamp of the last comparison of keys; null before the first."),

@@ -50,6 +50,7 @@ def run(ctx: Context) -> Mapping[str, object]:
         reached("bronze_ingest_sql.looked")
         deleted = _compare_keys(ctx, extractions)
         reached("bronze_ingest_sql.compared")
+        connection.settle()
         _take(extractions)
         reached("bronze_ingest_sql.extracted")
         deleted.record()
@@ -84,7 +85,7 @@ def _prepared(ctx: Context, connection: SnapshotConnection) -> list[RowExtractio
         relation = relations[source.name]
         bronze = fences.bronze_table(ctx.lake.root, EXTRACTED[source.name], ctx.lake.job)
         selected = selection(source, relation.columns, bronze.types)
-        last = kept.get(source.name)
+        last = None if ctx.setting("FULL_READ") else kept.get(source.name)
         extractions.append(
             RowExtraction(ctx.lake, connection, source, relation, bronze, selected, last, stamp, ctx.run_id)
         )

@@ -41,7 +41,7 @@ class Job:
 BRONZE_INGEST_SQL = Job(
     "bronze_ingest_sql",
     "take what is new from every source table, all under one snapshot",
-    ("DELETE_CHECK_HOURS", "MAX_DELETE_PERCENT"),
+    ("DELETE_CHECK_HOURS", "MAX_DELETE_PERCENT", "FULL_READ"),
     reads_source=True,
 )
 BRONZE_INGEST_IOT = Job(

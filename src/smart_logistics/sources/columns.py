@@ -35,12 +35,24 @@ _RESERVED = frozenset({RESCUED, "_ingested_at", "_run_id", "_ingestion_date"})
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A column as PostgreSQL's catalogue has it. ``type`` is the base type's name; ``shown`` how people read it."""
+    """A column as PostgreSQL's catalogue has it.
+
+    ``type`` is the base type's name, ``shown`` how people read it, ``labels`` those of an enumeration, ``computed`` how
+    the server makes a value that it does not store. ``number`` stays the same while the column is renamed, and is never
+    given again.
+    """
 
     name: str
     type: str
     shown: str
-    is_enum: bool = False
+    labels: str | None = None
+    computed: str | None = None
+    number: int = 0
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether its values are those of an enumeration."""
+        return self.labels is not None
 
 
 @dataclass(frozen=True)
@@ -67,10 +79,14 @@ def literal(text: str) -> str:
     return f" E'{escaped}'" if "\\" in text else f"'{escaped}'"
 
 
-def fingerprint(columns: Iterable[SourceColumn]) -> str:
-    """Return a digest of names and types, whatever their order."""
-    lines = sorted(f"{column.name}\0{column.shown}" for column in columns)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+def fingerprint(columns: Iterable[SourceColumn], members: str = "") -> str:
+    """Return a digest of what may change which rows there are, or what they say, without one of them being written.
+
+    Such are a column dropped and added again, two that swap their names, a label of an enumeration renamed, a virtual
+    column computed in another way, and a partition attached; ``members`` names the partitions.
+    """
+    lines = sorted(f"{c.number}\0{c.name}\0{c.shown}\0{c.labels or ''}\0{c.computed or ''}" for c in columns)
+    return hashlib.sha256("\n".join([*lines, members]).encode()).hexdigest()[:16]
 
 
 def broken(source: SourceTable, found: Sequence[SourceColumn]) -> list[str]:

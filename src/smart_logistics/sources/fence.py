@@ -41,8 +41,8 @@ class Snapshot:
 class Fence:
     """How far the extraction of one source table has come: what the next one starts from.
 
-    ``relation`` is the table's OID and ``columns`` the fingerprint of its columns; ``bronze_id`` and ``bronze_stamp``
-    say which Bronze table holds what was taken, and up to which batch.
+    ``relation`` is the table's OID and ``columns`` the fingerprint of its columns and partitions; ``bronze_id`` and
+    ``bronze_stamp`` say which Bronze table holds what was taken, and up to which batch.
     """
 
     system_identifier: str
@@ -65,13 +65,13 @@ def lsn_number(text: str) -> int:
 def why_full(last: Fence | None, now: Snapshot, *, relation: int, columns: str) -> str | None:
     """Return why a table must be read in full, or None where the rows since ``last`` are enough."""
     if last is None:
-        return "never read before"
+        return "never read before, or somebody asked for it"
     reasons = (
-        (last.system_identifier != now.system_identifier, "another server"),
+        (last.system_identifier != now.system_identifier, "another server or database"),
         (last.timeline != now.timeline, "the server was restored or failed over"),
         (now.lsn < last.lsn or now.xmax < last.xmax, "the server went back in its history"),
         (last.relation != relation, "the table was made anew"),
-        (last.columns != columns, "the table's columns changed"),
+        (last.columns != columns, "the table's columns or partitions changed"),
         (now.xmax - last.xmin >= HALF_CIRCLE, "too many transactions since the last extraction"),
     )
     return next((reason for applies, reason in reasons if applies), None)

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,9 @@ from smart_logistics.sources.fence import Snapshot, lsn_number
 
 OLDEST_SERVER = 140000
 _LOCK_SECONDS = 30
+# From this version on a server may end transactions by their age.
+_TRANSACTION_TIMEOUT_SINCE = 170000
+_SETTLE_POLL_SECONDS = 0.05
 # Texts of values must not depend on who connects, or a row would look changed.
 SETTINGS = (
     "SET LOCAL row_security = off",
@@ -33,31 +37,48 @@ SETTINGS = (
     "SET LOCAL bytea_output = 'hex'",
     "SET LOCAL extra_float_digits = 1",
     f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'",
+    # A connection waits while another one, or Spark, is at work: that is no idling to be ended.
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
 )
 _SNAPSHOT = """
 SELECT pg_export_snapshot(), pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint,
-       (SELECT system_identifier::text FROM pg_control_system()),
-       left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_current_wal_lsn()::text
+       (SELECT system_identifier::text FROM pg_control_system())
+         || '/' || (SELECT oid::text FROM pg_database WHERE datname = current_database()),
+       left(pg_walfile_name(pg_current_wal_lsn()), 8), pg_current_wal_lsn()::text,
+       pg_current_wal_insert_lsn()::text, current_setting('wal_writer_delay')::interval
 FROM pg_current_snapshot() s
 """
+# With a view the tables below it are locked.
 _LOCKABLE = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = ANY(%s) AND c.relkind IN ('r', 'p')
+WHERE n.nspname = %s AND c.relname = ANY(%s) AND c.relkind IN ('r', 'p', 'v')
 """
+# A table with partitions or heirs is what these are: its rows come with the xmin and place that they have there.
 _RELATIONS = """
-SELECT c.relname, c.oid::bigint, c.relkind = 'r' AND NOT c.relhassubclass,
-       pg_table_size(c.oid), pg_relation_size(c.oid), greatest(c.reltuples, 0)::bigint,
-       current_setting('block_size')::bigint
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+WITH RECURSIVE wanted AS (
+  SELECT c.oid, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = %s AND c.relname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+), member(root, oid) AS (
+  SELECT oid, oid FROM wanted
+  UNION SELECT m.root, i.inhrelid FROM member m JOIN pg_inherits i ON i.inhparent = m.oid
+)
+SELECT w.relname, w.oid::bigint, bool_and(c.relkind = 'p' OR c.relkind = 'r' AND coalesce(a.amname = 'heap', false)),
+       sum(pg_table_size(c.oid))::bigint, sum(pg_relation_size(c.oid))::bigint, max(pg_relation_size(c.oid)),
+       sum(greatest(c.reltuples, 0))::bigint, current_setting('block_size')::bigint,
+       string_agg(c.oid::text, ' ' ORDER BY c.oid)
+FROM wanted w JOIN member m ON m.root = w.oid JOIN pg_class c ON c.oid = m.oid LEFT JOIN pg_am a ON a.oid = c.relam
+GROUP BY w.relname, w.oid
 """
 _COLUMNS = """
 WITH RECURSIVE base(start, oid) AS (
   SELECT oid, oid FROM pg_type
   UNION ALL SELECT b.start, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd'
 )
-SELECT a.attrelid::bigint, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), t.typtype = 'e'
-FROM pg_attribute a
+SELECT a.attrelid::bigint, a.attname, t.typname, format_type(a.atttypid, a.atttypmod),
+       CASE WHEN t.typtype = 'e' THEN coalesce(
+         (SELECT json_agg(e.enumlabel ORDER BY e.oid)::text FROM pg_enum e WHERE e.enumtypid = t.oid), '[]') END,
+       CASE WHEN a.attgenerated = 'v' THEN pg_get_expr(d.adbin, d.adrelid) END, a.attnum
+FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 JOIN base b ON b.start = a.atttypid JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
 WHERE a.attrelid = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped
 """
@@ -65,15 +86,21 @@ WHERE a.attrelid = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped
 
 @dataclass(frozen=True)
 class Relation:
-    """A source table as it is: whether its rows carry a usable ``xmin``, its size, and its columns."""
+    """A source table as it is: whether its rows carry a usable ``xmin``, its size, its columns.
+
+    ``largest_bytes`` is the heap of its largest partition, ``members`` names them all; of a table without partitions,
+    itself.
+    """
 
     name: str
     oid: int
     is_plain: bool
     total_bytes: int
     heap_bytes: int
+    largest_bytes: int
     estimated_rows: int
     block_bytes: int
+    members: str
     columns: tuple[SourceColumn, ...] = ()
 
     @property
@@ -83,8 +110,8 @@ class Relation:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the columns."""
-        return fingerprint(self.columns)
+        """Digest of the columns and partitions: one that is attached brings old rows along."""
+        return fingerprint(self.columns, self.members)
 
 
 @dataclass(frozen=True)
@@ -149,17 +176,33 @@ class SnapshotConnection:
             )
         lockable = [row[0] for row in self._ask(_LOCKABLE, (SCHEMA, names))]
         self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        for setting in (
-            *SETTINGS,
-            f"SET LOCAL statement_timeout = '{self.address.timeouts.query_seconds}s'",
-            "SET LOCAL idle_in_transaction_session_timeout = 0",
-        ):
+        for setting in self._settings():
             self._ask(setting)
         for name in lockable:
             # Before the snapshot, so that no table is altered between what the catalogue says and the read.
             self._ask(f"LOCK TABLE {quoted(SCHEMA)}.{quoted(name)} IN ACCESS SHARE MODE")
-        name, xmin, xmax, system, timeline, lsn = self._ask(_SNAPSHOT)[0]
+        name, xmin, xmax, system, timeline, lsn, self._log_end, delay = self._ask(_SNAPSHOT)[0]
+        # The server promises that what ended is on its disk after three times this.
+        self._durable_at = time.monotonic() + 3 * delay.total_seconds()
         return Snapshot(name, system, timeline, lsn_number(lsn), xmin, xmax)
+
+    def _settings(self) -> tuple[str, ...]:
+        """Return what holds in every transaction that reads, whatever the server or the user's role say."""
+        seconds = self.address.timeouts.query_seconds
+        is_timed = self._connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE
+        no_age = ("SET LOCAL transaction_timeout = 0",) if is_timed else ()
+        return (*SETTINGS, f"SET LOCAL statement_timeout = '{seconds}s'", *no_age)
+
+    def settle(self) -> None:
+        """Wait until the server cannot forget what the snapshot saw, also when it crashes: seldom, and not for long.
+
+        The end of a transaction is on disk only a moment later where it was rolled back or committed asynchronously.
+        Lost in a crash, its number is given to another one, whose rows would then lie before our fence.
+        """
+        while time.monotonic() < self._durable_at:
+            if self._ask("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", (self._log_end,))[0][0]:
+                return
+            time.sleep(_SETTLE_POLL_SECONDS)
 
     def _ask(self, query: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         with _translated(self.address), self._watched(), self._connection.cursor() as cursor:
@@ -190,8 +233,8 @@ class SnapshotConnection:
         """Return the tables that are there, with their columns, by name."""
         rows = self._ask(_RELATIONS, (SCHEMA, [table.name for table in tables]))
         columns: dict[int, list[SourceColumn]] = {row[1]: [] for row in rows}
-        for oid, name, type_, shown, is_enum in self._ask(_COLUMNS, (list(columns),)):
-            columns[oid].append(SourceColumn(name, type_, shown, is_enum))
+        for oid, *column in self._ask(_COLUMNS, (list(columns),)):
+            columns[oid].append(SourceColumn(*column))
         return {row[0]: replace(Relation(*row), columns=tuple(columns[row[1]])) for row in rows}
 
     def extent(self, relation: Relation, key_sql: str, key_type: str, predicate: str) -> Extent:
@@ -209,13 +252,11 @@ class SnapshotConnection:
         """Return what another connection runs first to see the same snapshot under the same settings."""
         if not re.fullmatch(r"[0-9A-F-]+", self.snapshot.name):
             raise SourceContractBroken("the server gave a snapshot a name that is none", remedy="report this server")
-        timeout = f"SET LOCAL statement_timeout = '{self.address.timeouts.query_seconds}s'"
         return "; ".join(
             (
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
                 f"SET TRANSACTION SNAPSHOT {literal(self.snapshot.name)}",
-                *SETTINGS,
-                timeout,
+                *self._settings(),
             )
         )
 

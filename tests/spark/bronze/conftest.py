@@ -37,8 +37,8 @@ def lake(lake: Lake) -> Lake:
 
 @pytest.fixture
 def extract(lake: Lake, source: Source) -> Extract:
-    def run(*, hours: int = 24, percent: int = 20) -> dict[str, Any]:
-        settings = {"DELETE_CHECK_HOURS": hours, "MAX_DELETE_PERCENT": percent}
+    def run(*, hours: int = 24, percent: int = 20, full: int = 0) -> dict[str, Any]:
+        settings = {"DELETE_CHECK_HOURS": hours, "MAX_DELETE_PERCENT": percent, "FULL_READ": full}
         return dict(bronze_ingest_sql.run(Context(lake, "run", "", settings)))
 
     return run

@@ -25,7 +25,7 @@ def as_declared(source: SourceTable) -> list[SourceColumn]:
 
 def with_column(name: str, type_: str, *, is_enum: bool = False) -> list[SourceColumn]:
     others = [column for column in as_declared(ORDERS) if column.name != name]
-    return [*others, SourceColumn(name, type_, type_, is_enum)]
+    return [*others, SourceColumn(name, type_, type_, "[]" if is_enum else None)]
 
 
 @pytest.mark.parametrize("source", SOURCE_TABLES, ids=lambda source: source.name)
