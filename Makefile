@@ -95,6 +95,11 @@ fuzz: install-dev ## Damage RECORDS telemetry records from SEED and account for 
 bench-files: install-dev ## Time and memory of Bronze for 100,000 small files, one file and one array of 2 GB (8 GB of disk, half an hour)
 	@$(SPARK)/bin/python -m benchmarks.bronze_files --files 100000 --bytes 2000000000 --array-bytes 2000000000
 
+TRANSACTIONS ?= 100000
+.PHONY: load
+load: install-dev ## TRANSACTIONS=100000 of every kind beside repeated extractions, and a naive cursor beside them
+	@$(SPARK)/bin/python -m pytest --timeout 7200 -s tests/faults/source/test_load.py --transactions $(TRANSACTIONS)
+
 .PHONY: test-stack
 test-stack: install-dev ## End to end on the real stack, in a home of its own
 	@$(VENV)/bin/python $(PYTEST) tests/e2e
