@@ -92,8 +92,8 @@ fuzz: install-dev ## Damage RECORDS telemetry records from SEED and account for 
 	@$(SPARK)/bin/python -m pytest --timeout 14400 tests/faults/files/test_fuzz.py --records $(RECORDS) --seed $(SEED)
 
 .PHONY: bench-files
-bench-files: install-dev ## Time and memory of Bronze for 100,000 small files, one file and one array of 2 GB (8 GB of disk, half an hour)
-	@$(SPARK)/bin/python -m benchmarks.bronze_files --files 100000 --bytes 2000000000 --array-bytes 2000000000
+bench-files: install-dev ## Time and memory of Bronze for 100,000 small files, a file and an array of 2 GB, records of 10 MB
+	@$(SPARK)/bin/python -m benchmarks.bronze_files --files 100000 --bytes 2000000000 --array-bytes 2000000000 --long-records 60
 
 TRANSACTIONS ?= 100000
 .PHONY: load

@@ -95,6 +95,15 @@ def land_big(landing: Path, wanted: int, *, array: bool = False) -> int:
     return total
 
 
+def land_long(landing: Path, count: int) -> int:
+    """Write one file of ``count`` records of 10 MB, below the cap on a record; return its bytes."""
+    total = 0
+    with (landing / "iot_telemetry_20260301_000000_long.json").open("wb") as file:
+        for line in islice(records(3), count):
+            total += file.write(line[:-2] + b', "note": "' + b"x" * 10_000_000 + b'"}\n')
+    return total
+
+
 def run_job(home: Path) -> Measured:
     """Submit the job on ``home``'s landing folder and watch it."""
     properties = home / "spark.conf"
@@ -188,6 +197,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=0, help="so many small files")
     parser.add_argument("--bytes", type=int, default=0, help="one file of lines of so many bytes")
     parser.add_argument("--array-bytes", type=int, default=0, help="one array without a line end of so many bytes")
+    parser.add_argument("--long-records", type=int, default=0, help="one file of so many records of 10 MB")
     parser.add_argument(
         "--in", dest="parent", type=Path, help="where to work (default: the folder for temporary files)"
     )
@@ -201,6 +211,10 @@ def main() -> None:
             with home(wanted.parent) as folder:
                 landed = land_big(folder / "landing", size, array=array)
                 tell("one array" if array else "one file", landed, run_job(folder))
+    if wanted.long_records:
+        with home(wanted.parent) as folder:
+            landed = land_long(folder / "landing", wanted.long_records)
+            tell(f"{wanted.long_records} records of 10 MB", landed, run_job(folder))
 
 
 if __name__ == "__main__":

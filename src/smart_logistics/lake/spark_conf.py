@@ -44,6 +44,9 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict
         # What is written to a stream of objects stays in memory until its next reset; by default that is a hundred
         # batches of a kept frame, of four megabytes and more each.
         "spark.serializer.objectStreamReset": "1",
+        # Parquet first looks at how much it holds after a hundred rows: where each has megabytes, that is too late.
+        "spark.hadoop.parquet.page.size.row.check.min": "1",
+        "spark.hadoop.parquet.block.size.row.check.min": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # A pipeline's data is small per batch; two hundred partitions would be two hundred empty tasks.
