@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from smart_logistics import settings
+from smart_logistics.cli.run_watch import run_pipeline
 from smart_logistics.stack.connections import source_dsn
 from tests.e2e.contract_tables import COLUMNS
 from tests.e2e.lake import NINE, agrees_with_the_oracle, analytics, changed, everything
@@ -112,6 +113,18 @@ def test_query_answers_in_each_format(stack: Stack) -> None:
     assert stack.must("query", "SELECT 1 AS one", "--format", "csv").splitlines() == ["one", "1"]
     assert "Refrigerated" in stack.must("query", "SELECT type_name FROM silver.shipment_types")
     assert stack.call("query", "SELECT * FROM gold.nothing").returncode != 0
+
+
+def test_upkeep_by_command_and_by_airflow_changes_no_row(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = everything(stack)
+    assert "bronze.rejected_records" in stack.must("maintain", "--dry-run")
+    assert " files joined" in stack.must("maintain")
+    monkeypatch.setenv("LOGISTICS_HOME", str(stack.home))
+    run = run_pipeline("smart_logistics_maintenance", 300).as_json()
+    assert states(run) == {"lakehouse_maintenance": "success", "clean_up": "success"}
+    health = stack.query(f"SELECT * FROM ops.table_health WHERE run_id = '{run['dag_run_id']}'")
+    assert {row["small_files"] for row in health if row["layer"] in ("bronze", "silver", "gold")} == {0}
+    assert everything(stack) == before
 
 
 def test_a_job_runs_without_airflow(stack: Stack) -> None:
