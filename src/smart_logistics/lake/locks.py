@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from smart_logistics.errors import LockHeld
+from smart_logistics.errors import LakeUnavailable, LockHeld
 
 _POLL_SECONDS = 0.1
 
@@ -48,8 +48,22 @@ def _wait_until_dead(record: str, deadline: float, path: Path) -> None:
     except ValueError:
         return  # nothing, or cut off by a crash before the holder had the lock
     pid, started = int(holder["pid"]), holder["started"]
+    if started is None:
+        return  # it was dead before its Python had the lock
     while pid not in (os.getpid(), committer()) and _started(pid) == started:
         _wait(f"its last holder died, but the JVM {pid} beside it still runs", deadline, path)
+
+
+def _write_down(handle: int) -> None:
+    """Record who commits under the lock. A JVM that was just killed keeps its number until its threads have ended."""
+    pid = committer()
+    started = _started(pid)
+    if started is None:
+        raise LakeUnavailable(
+            "the driver's JVM is gone", remedy="see the task's log; the retry continues from where it was"
+        )
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, json.dumps({"pid": pid, "started": started}).encode(), 0)
 
 
 @contextmanager
@@ -58,6 +72,7 @@ def hold(path: Path, *, wait_seconds: float = 60.0, shared: bool = False) -> Ite
 
     Raises:
         LockHeld: someone else holds it, or a dead holder's JVM lives, for longer than ``wait_seconds``.
+        LakeUnavailable: our own JVM is dead: what is written from here on nobody would answer for.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_seconds
@@ -71,8 +86,7 @@ def hold(path: Path, *, wait_seconds: float = 60.0, shared: bool = False) -> Ite
                 _wait("another process writes there", deadline, path)
         _wait_until_dead(os.pread(handle, 4096, 0).decode(errors="replace"), deadline, path)
         if not shared:
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps({"pid": committer(), "started": _started(committer())}).encode(), 0)
+            _write_down(handle)
         yield
         if not shared:
             # A clean end: the JVM has answered, nothing of ours is under way. After an error something may be.
