@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 SHIPMENT_STATUSES = (
@@ -16,6 +17,43 @@ SHIPMENT_STATUSES = (
 )
 ASSIGNMENT_STATUSES = ("ACTIVE", "COMPLETED", "CANCELLED")
 CANCELLED_ASSIGNMENT = "CANCELLED"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The column holds one of these words."""
+
+    column: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NotNegative:
+    """The column is 0 or more."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """The column ``low`` is not beyond the column ``high``."""
+
+    low: str
+    high: str
+
+
+RowRule = OneOf | NotNegative | InOrder
+# By source table, in the order in which they apply; null breaks none.
+BUSINESS_RULES: dict[str, tuple[RowRule, ...]] = {
+    "orders": (NotNegative("total_amount"),),
+    "shipment_types": (InOrder("min_temperature", "max_temperature"),),
+    "shipments": (OneOf("status", SHIPMENT_STATUSES),),
+    "shipment_status_events": (OneOf("status", SHIPMENT_STATUSES),),
+    "truck_assignments": (
+        OneOf("status", ASSIGNMENT_STATUSES),
+        InOrder("assignment_start_time", "assignment_end_time"),
+    ),
+}
 
 EARLIEST_READING = "2000-01-01T00:00:00"
 TEMPERATURE_RANGE_C = (-40.0, 60.0)
@@ -58,6 +96,8 @@ class Reprocessing(Enum):
     DISCARDED = "DISCARDED"
 
 
+# Ends the detail of a letter that a newer version of its record closed.
+SUPERSEDED = "; superseded"
 OPEN = (Reprocessing.PENDING.value, Reprocessing.REVIEWED.value)
 
 

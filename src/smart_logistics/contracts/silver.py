@@ -131,4 +131,6 @@ IOT_TELEMETRY = Table(
 LATEST: dict[str, Table] = {
     table.name: table for table in (CUSTOMERS, ORDERS, VEHICLES, DRIVERS, WAREHOUSES, SHIPMENT_TYPES, TRUCK_ASSIGNMENTS)
 }
+# By the source table that each is made of.
+BY_SOURCE: dict[str, Table] = {**LATEST, EVENTS.name: EVENTS, SHIPMENT_VERSIONS.name: SHIPMENT_VERSIONS}
 TABLES: tuple[Table, ...] = (*LATEST.values(), EVENTS, SHIPMENT_VERSIONS, IOT_TELEMETRY)

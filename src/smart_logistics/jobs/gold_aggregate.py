@@ -20,7 +20,8 @@ from smart_logistics.gold import affected, analytics, assignments, excursions, p
 from smart_logistics.gold.windows import within
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
-from smart_logistics.lake.changes import OPERATION, difference
+from smart_logistics.lake.changes import difference
+from smart_logistics.lake.operations import OPERATION
 from smart_logistics.lake.store import Lake, instant_literal
 
 PRODUCERS = ("silver_transactional", "silver_iot")

@@ -30,7 +30,7 @@ from smart_logistics.silver import dead_letter, latest, shipment_history
 from smart_logistics.silver.latest import VERDICT
 
 PRODUCER = "bronze_ingest_sql"
-SILVER = {**silver.LATEST, silver.EVENTS.name: silver.EVENTS, silver.SHIPMENT_VERSIONS.name: silver.SHIPMENT_VERSIONS}
+SILVER = silver.BY_SOURCE
 
 
 @dataclass
@@ -126,6 +126,7 @@ class RowBatch:
             dead_letter.as_json(content).alias("_payload"),
             seen.alias("_seen_at"),
             F.lit(None).cast("string").alias("_record_id"),
+            dead_letter.corrected_letter(F.col("_run_id")).alias("_corrects"),
         )
 
     def _orphans(self) -> DataFrame:
@@ -161,7 +162,7 @@ class RowBatch:
     # What is recorded
 
     def record(self) -> None:
-        """Append the rejections, and close the letters of which a newer version came."""
+        """Append the rejections, and close the letters of which a newer version came: corrected by hand or not."""
         recorded = self.lake.progress(REJECTED_RECORDS, self._app)
         fresh = self.judged.filter(F.col("_record_id").isNull() & (F.col("_ingested_at") > instant_literal(recorded)))
         letters = dead_letter.of_rows(fresh, self.source, self.run_id, self._now)
@@ -175,15 +176,17 @@ class RowBatch:
         newest = (
             self.judged.filter(F.col("_record_id").isNull() & F.col(self.source.key).isNotNull())
             .groupBy(F.col(self.source.key).cast("string").alias("_key"))
-            .agg(F.max("_ingested_at").alias("_newest"))
+            .agg(
+                F.max("_ingested_at").alias("_newest"),
+                F.collect_set(F.when(F.col(VERDICT).isNull(), F.col("_corrects"))).alias("_corrected"),
+            )
         )
         letters = self._all_letters().filter(dead_letter.is_open() & (F.col("source_key") != ""))
         old = letters.join(
             F.broadcast(newest),
             (F.col("source_key") == F.col("_key")) & (F.col("_ingested_at") < F.col("_newest")),
-            "left_semi",
         )
-        closed = dead_letter.superseded(old)
+        closed = dead_letter.superseded(old, by_correction=F.array_contains("_corrected", F.col("record_id")))
         self.lake.update(
             REJECTED_RECORDS, closed.select("record_id", "rejection_date", "reprocessing_status", "rejection_detail")
         )

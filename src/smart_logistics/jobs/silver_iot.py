@@ -1,6 +1,7 @@
 """Bronze telemetry to Silver readings, in an order that survives a crash at any moment.
 
-1. rejections (their own progress keeps a second attempt from recording them again),
+1. rejections (their own progress keeps a second attempt from recording them again), and the end of the letters that
+   records of this batch correct,
 2. flags of neighbours that the new readings change (computed again alike as long as step 3 has not happened),
 3. the new readings, in the commit that carries the progress.
 """
@@ -15,11 +16,12 @@ from pyspark.sql import functions as F
 
 from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.bronze import REJECTED_RECORDS
-from smart_logistics.contracts.rules import NEIGHBOUR_HOURS
+from smart_logistics.contracts.rules import NEIGHBOUR_HOURS, OPEN
+from smart_logistics.deadletters import held as on_hand
 from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
-from smart_logistics.lake.store import Lake, instant_literal
+from smart_logistics.lake.store import Lake, instant, instant_literal
 from smart_logistics.silver import dead_letter, readings
 from smart_logistics.silver.speed import beside_new, with_speed_flags
 
@@ -44,6 +46,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     reached("silver_iot.judged")
     rejected = _record(lake, judged, stamp, ctx.run_id)
     reached("silver_iot.recorded")
+    _close_corrected(lake, judged, on_hand.corrected_since(lake.root, instant(seen)))
     changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp)
     return {"rows": added, "rejected": rejected, "flags_changed": changed}
 
@@ -63,6 +66,24 @@ def _record(lake: Lake, judged: DataFrame, stamp: int, run_id: str) -> int:
     failed = judged.filter(F.col(readings.VERDICT).isNotNull() & (F.col("_ingested_at") > instant_literal(recorded)))
     letters = dead_letter.of_readings(failed, run_id, instant_literal(stamp))
     return lake.append(REJECTED_RECORDS, letters, stamp, skip_empty=True)
+
+
+def _close_corrected(lake: Lake, judged: DataFrame, corrected: list[str]) -> None:
+    """Close the letters whose ``corrected`` records were judged: REPROCESSED where they are valid, else superseded."""
+    if not corrected:
+        return
+    verdicts = (
+        judged.select(dead_letter.corrected_record(F.col("source_file")).alias("record_id"), readings.VERDICT)
+        .groupBy("record_id")
+        .agg(F.bool_or(F.col(readings.VERDICT).isNull()).alias("_is_valid"))
+    )
+    letters = lake.rows(
+        REJECTED_RECORDS,
+        [[("source_table", "=", TARGET.name), ("record_id", "in", corrected), ("reprocessing_status", "in", OPEN)]],
+    )
+    closed = dead_letter.superseded(letters.join(verdicts, "record_id"), by_correction=F.col("_is_valid"))
+    columns = ("record_id", "rejection_date", "reprocessing_status", "rejection_detail")
+    lake.update(REJECTED_RECORDS, closed.select(*columns))
 
 
 def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> tuple[int, int]:

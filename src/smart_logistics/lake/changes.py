@@ -9,10 +9,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-OPERATION = "_operation"
-INSERT = "I"
-UPDATE = "U"
-DELETE = "D"
+from smart_logistics.lake.operations import DELETE, INSERT, OPERATION, UPDATE
 
 
 def difference(

@@ -21,6 +21,11 @@ from smart_logistics.errors import LakeUnavailable, LockHeld
 _POLL_SECONDS = 0.1
 
 
+def of(lakehouse: str, name: str) -> Path:
+    """Return the lock of a table (``layer.name``) or a job (``job.name``) of a lakehouse."""
+    return Path(lakehouse) / "_locks" / f"{name}.lock"
+
+
 def _started(pid: int) -> str | None:
     """Return the kernel's start time of a live process, which tells it from a later one of the same number."""
     try:

@@ -21,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import tables
-from smart_logistics.lake.changes import DELETE, INSERT, OPERATION
+from smart_logistics.lake.operations import DELETE, INSERT, OPERATION
 
 MOST_ROWS = 20_000
 _MOST_REWRITTEN = 50_000

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import locks, small, tables
-from smart_logistics.lake.changes import DELETE, INSERT, OPERATION
+from smart_logistics.lake.operations import DELETE, INSERT, OPERATION
 from smart_logistics.lake.reading import Reader, instant, instant_literal, quoted, sql_literal
 
 __all__ = ["Lake", "instant", "instant_literal", "quoted", "sql_literal"]
@@ -82,7 +82,7 @@ class Lake(Reader):
             yield
 
     def _lock(self, name: str) -> Path:
-        return Path(self.root) / "_locks" / f"{name}.lock"
+        return locks.of(self.root, name)
 
     # Properties
 

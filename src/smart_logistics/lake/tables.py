@@ -134,7 +134,7 @@ def writing(lakehouse: str, table: Table) -> Iterator[None]:
         yield
         return
     place, copies = Path(uri(lakehouse, table)), _copies(lakehouse, table)
-    with locks.hold(Path(lakehouse) / "_locks" / f"{table.full_name}.lock"):
+    with locks.hold(locks.of(lakehouse, table.full_name)):
         ledger.check(place, copies)
         reached("table.locked", table.full_name)
         yield

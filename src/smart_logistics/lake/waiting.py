@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.bronze import REJECTED_RECORDS, SOURCE_DELETES
-from smart_logistics.contracts.rules import OPEN, Reason, Reprocessing
+from smart_logistics.contracts.rules import OPEN, SUPERSEDED, Reason, Reprocessing
 from smart_logistics.lake.tables import open_table
 
 
@@ -40,7 +40,9 @@ def _letters(lakehouse: str) -> tuple[dict[str, int], dict[str, int]]:
     if table is None:
         return {}, {}
     status, reason = pc.field("reprocessing_status"), pc.field("rejection_reason")
-    is_orphan = (reason == Reason.INVALID_FOREIGN_KEY.name) & (status != Reprocessing.REPROCESSED.value)
+    # An orphan that somebody discarded waits for nothing.
+    closed = (status == Reprocessing.DISCARDED.value) & pc.ends_with(pc.field("rejection_detail"), SUPERSEDED)
+    is_orphan = (reason == Reason.INVALID_FOREIGN_KEY.name) & (status.isin(OPEN) | closed)
     columns = {"source_table": pc.field("source_table"), "is_open": status.isin(OPEN), "is_orphan": is_orphan}
     rows = table.to_pyarrow_dataset().to_table(columns=columns, filter=status.isin(OPEN) | is_orphan)
     return _counts(rows.filter(rows["is_open"])), _counts(rows.filter(rows["is_orphan"]))

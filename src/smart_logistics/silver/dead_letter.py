@@ -6,11 +6,11 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.bronze import REJECTED_RECORDS
-from smart_logistics.contracts.rules import OPEN, Reason, Reprocessing
+from smart_logistics.contracts.rules import OPEN, SUPERSEDED, Reason, Reprocessing
 from smart_logistics.contracts.source import SourceTable
+from smart_logistics.deadletters import lineage
 from smart_logistics.silver.latest import VERDICT
 
-SUPERSEDED = "; superseded"
 _TIMESTAMPS = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "ignoreNullFields": "false"}
 
 
@@ -24,7 +24,7 @@ def orphans(letters: DataFrame, source: SourceTable) -> DataFrame:
 
     Returns:
         The source's columns, ``_rescued_data``, ``_ingested_at``, ``_payload`` (null), ``_seen_at`` (when a version of
-        the key was last rejected) and ``_record_id``.
+        the key was last rejected), ``_record_id`` and ``_corrects`` (null).
     """
     ddl = ", ".join(f"`{c.name}` {c.type}" for c in source.columns) + ", _rescued_data string"
     return (
@@ -37,6 +37,7 @@ def orphans(letters: DataFrame, source: SourceTable) -> DataFrame:
             F.lit(None).cast("string").alias("_payload"),
             "_seen_at",
             F.col("record_id").alias("_record_id"),
+            F.lit(None).cast("string").alias("_corrects"),
         )
     )
 
@@ -114,14 +115,24 @@ def may_find_its_parent() -> Column:
     return (F.col("rejection_reason") == Reason.INVALID_FOREIGN_KEY.name) & (is_open() | closed)
 
 
-def superseded(letters: DataFrame) -> DataFrame:
-    """Close ``letters`` because a newer version of their row came."""
-    return letters.withColumns(
-        {
-            "reprocessing_status": F.lit(Reprocessing.DISCARDED.value),
-            "rejection_detail": F.concat("rejection_detail", F.lit(SUPERSEDED)),
-        }
-    )
+def superseded(letters: DataFrame, *, by_correction: Column) -> DataFrame:
+    """Close ``letters`` because a newer version of their record came.
+
+    REPROCESSED where that is a valid one which corrects the letter (``by_correction``), else DISCARDED.
+    """
+    status = F.when(by_correction, Reprocessing.REPROCESSED.value).otherwise(Reprocessing.DISCARDED.value)
+    mark = F.when(by_correction, "").otherwise(SUPERSEDED)
+    return letters.withColumns({"reprocessing_status": status, "rejection_detail": F.concat("rejection_detail", mark)})
+
+
+def corrected_letter(run_id: Column) -> Column:
+    """Return the letter that a row version corrects, by its run id; null for an extracted version."""
+    return F.when(run_id.startswith(lineage.RUN_PREFIX), F.substring(run_id, len(lineage.RUN_PREFIX) + 1, 64))
+
+
+def corrected_record(source_file: Column) -> Column:
+    """Return the letter that a telemetry record corrects, by the name of its file; empty for all others."""
+    return F.regexp_extract(source_file, lineage.FILE_PATTERN, 1)
 
 
 def reprocessed(letters: DataFrame) -> DataFrame:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from smart_logistics.contracts.silver import USED_CHANGED_AT
 from smart_logistics.contracts.source import SourceTable
-from smart_logistics.lake.changes import INSERT, OPERATION, UPDATE
+from smart_logistics.lake.operations import INSERT, OPERATION, UPDATE
 from smart_logistics.silver.verdict import first_failure, normalised_plate, row_checks
 
 VERDICT = "_verdict"

@@ -10,10 +10,13 @@ from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Column as Declared
 from smart_logistics.contracts.rules import (
-    ASSIGNMENT_STATUSES,
-    SHIPMENT_STATUSES,
+    BUSINESS_RULES,
     WHITE_SPACE,
+    InOrder,
+    NotNegative,
+    OneOf,
     Reason,
+    RowRule,
 )
 from smart_logistics.contracts.source import SourceTable
 
@@ -79,33 +82,20 @@ def not_a_number(source: SourceTable) -> list[Check]:
     return [rescued, *nan]
 
 
-def _one_of(column: str, allowed: Sequence[str]) -> Check:
-    return Check(Reason.BUSINESS_RULE_VIOLATION, ~F.col(column).isin(*allowed), _shown(column))
+def _business_rule(rule: RowRule) -> Check:
+    match rule:
+        case OneOf(column, words):
+            broken, detail = ~F.col(column).isin(*words), _shown(column)
+        case NotNegative(column):
+            broken, detail = F.col(column) < 0, _shown(column)
+        case InOrder(low, high):
+            broken, detail = F.col(high) < F.col(low), F.concat_ws(", ", _shown(low), _shown(high))
+    return Check(Reason.BUSINESS_RULE_VIOLATION, broken, detail)
 
 
 def business_rules(table: str) -> list[Check]:
     """Return the business rules of a source table."""
-    rules = {
-        "orders": [Check(Reason.BUSINESS_RULE_VIOLATION, F.col("total_amount") < 0, _shown("total_amount"))],
-        "shipment_types": [
-            Check(
-                Reason.BUSINESS_RULE_VIOLATION,
-                F.col("min_temperature") > F.col("max_temperature"),
-                F.concat_ws(", ", _shown("min_temperature"), _shown("max_temperature")),
-            )
-        ],
-        "shipments": [_one_of("status", SHIPMENT_STATUSES)],
-        "shipment_status_events": [_one_of("status", SHIPMENT_STATUSES)],
-        "truck_assignments": [
-            _one_of("status", ASSIGNMENT_STATUSES),
-            Check(
-                Reason.BUSINESS_RULE_VIOLATION,
-                F.col("assignment_end_time") < F.col("assignment_start_time"),
-                F.concat_ws(", ", _shown("assignment_start_time"), _shown("assignment_end_time")),
-            ),
-        ],
-    }
-    return rules.get(table, [])
+    return [_business_rule(rule) for rule in BUSINESS_RULES.get(table, ())]
 
 
 def orphan(column: str, parent: str) -> Check:
