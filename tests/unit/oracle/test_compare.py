@@ -153,3 +153,14 @@ def test_planted_damage_is_seen(expected: Expected, table: str, damage: Callable
     found = differences(expected, lake.__getitem__)
     assert found
     assert all(line.startswith(table) for line in found)
+
+
+def test_what_a_person_closed_is_no_difference_and_the_same_without_a_person_is(expected: Expected) -> None:
+    lake = as_lake(expected)
+    letter = next(row for row in lake["bronze.rejected_records"] if row["reprocessing_status"] == "PENDING")
+    letter["reprocessing_status"] = "DISCARDED"
+    assert len(differences(expected, lake.__getitem__)) == 1
+    letter["rejection_detail"] += "; discarded (asha: sent twice)"
+    assert differences(expected, lake.__getitem__) == []
+    letter["reprocessing_status"] = "LOST"
+    assert len(differences(expected, lake.__getitem__)) == 1
