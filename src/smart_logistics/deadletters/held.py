@@ -17,15 +17,15 @@ from smart_logistics.contracts.silver import IOT_TELEMETRY as READINGS
 from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.deadletters import lineage
 from smart_logistics.deadletters.preview import Reading
-from smart_logistics.lake.tables import open_table
+from smart_logistics.lake.tables import dataset
 from smart_logistics.sources.claim import MANIFEST
 from smart_logistics.sources.landing import Folders, batch_folders
 from smart_logistics.sources.verdict import LOADED
 
 
 def _some(lakehouse: str, table: Table, condition: pc.Expression) -> bool:
-    found = open_table(lakehouse, table)
-    return found is not None and found.to_pyarrow_dataset().head(1, filter=condition).num_rows > 0
+    found = dataset(lakehouse, table)
+    return found is not None and found.head(1, filter=condition).num_rows > 0
 
 
 def reading(lakehouse: str, key: Reading) -> bool:
@@ -53,13 +53,13 @@ def typed_key(source: SourceTable, text: str) -> Any:
 
 def newer_runs(lakehouse: str, source: SourceTable, key: Any, ingested_at: datetime | None) -> list[str]:
     """Return the run ids of the versions of a row that Bronze took after ``ingested_at``."""
-    found = open_table(lakehouse, EXTRACTED[source.name])
+    found = dataset(lakehouse, EXTRACTED[source.name])
     if found is None:
         return []
     condition = pc.field(source.key) == key
     if ingested_at is not None:
         condition &= (pc.field("_ingested_at") > ingested_at) & (pc.field("_ingestion_date") >= ingested_at.date())
-    rows = found.to_pyarrow_dataset().to_table(columns=["_run_id"], filter=condition)
+    rows = found.to_table(columns=["_run_id"], filter=condition)
     return [str(run) for run in rows["_run_id"].to_pylist()]
 
 
@@ -86,11 +86,11 @@ def files_on_their_way(lakehouse: str, folders: Folders) -> dict[str, str]:
 
 
 def _taken(lakehouse: str) -> list[str]:
-    log = open_table(lakehouse, PROCESSED_FILES_LOG)
+    log = dataset(lakehouse, PROCESSED_FILES_LOG)
     if log is None:
         return []
     condition = (pc.field("status") == LOADED) & pc.match_substring(pc.field("file_name"), lineage.FILE_MARK)
-    rows = log.to_pyarrow_dataset().to_table(columns=["file_name"], filter=condition)
+    rows = log.to_table(columns=["file_name"], filter=condition)
     return [str(name) for name in rows["file_name"].to_pylist()]
 
 
@@ -115,12 +115,12 @@ def corrected_since(lakehouse: str, ingested_at: datetime) -> list[str]:
 
     Bronze is asked, not the log of files: after a crash the log may lack what Silver is about to take.
     """
-    found = open_table(lakehouse, IOT_TELEMETRY)
+    found = dataset(lakehouse, IOT_TELEMETRY)
     if found is None:
         return []
     condition = (pc.field("_ingested_at") > ingested_at) & pc.match_substring(
         pc.field("source_file"), lineage.FILE_MARK
     )
-    rows = found.to_pyarrow_dataset().to_table(columns=["source_file"], filter=condition)
+    rows = found.to_table(columns=["source_file"], filter=condition)
     letters = (lineage.letter_of_file(name) for name in rows["source_file"].to_pylist())
     return sorted({letter for letter in letters if letter is not None})

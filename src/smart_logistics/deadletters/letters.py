@@ -87,11 +87,11 @@ class Letter:
 
 def read(lakehouse: str, wanted: Wanted, columns: Sequence[str] = REJECTED_RECORDS.column_names) -> pa.Table:
     """Return ``columns`` of the wanted letters, the newest first; without a table there are none."""
-    found = tables.open_table(lakehouse, REJECTED_RECORDS)
+    found = tables.dataset(lakehouse, REJECTED_RECORDS)
     if found is None:
         return pa.schema(tables.schema(REJECTED_RECORDS).to_arrow()).empty_table().select(list(columns))
     needed = list(dict.fromkeys([*columns, *(name for name, _ in _NEWEST_FIRST)]))
-    rows = found.to_pyarrow_dataset().to_table(columns=needed, filter=wanted.condition())
+    rows = found.to_table(columns=needed, filter=wanted.condition())
     return rows.sort_by(_NEWEST_FIRST).select(list(columns))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.fs as fs
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
@@ -102,6 +103,19 @@ def open_table(lakehouse: str, table: Table) -> DeltaTable | None:
         raise LakeUnavailable(
             f"cannot read {table.full_name}: {error}", remedy="check LOGISTICS_LAKEHOUSE and its permissions"
         ) from error
+
+
+def dataset(lakehouse: str, table: Table) -> Any:
+    """Return the table for Arrow to scan, or None where it does not exist.
+
+    Local files are read by Arrow itself: through delta-rs's Python file system a scan's last thread may still call
+    Python while the process ends, which then aborts (3 of 40 commands that ended at once did).
+    """
+    found = open_table(lakehouse, table)
+    if found is None:
+        return None
+    local = fs.SubTreeFileSystem(uri(lakehouse, table), fs.LocalFileSystem()) if is_local(lakehouse) else None
+    return found.to_pyarrow_dataset(filesystem=local)
 
 
 def progress(lakehouse: str, table: Table, app: str) -> int:
