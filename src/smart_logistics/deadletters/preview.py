@@ -1,4 +1,4 @@
-"""What the rules will say, foretold without a JVM. The jobs judge; a test holds the two together.
+"""What the rules will say, foretold without a JVM. The jobs judge, and have the last word.
 
 Reasons come in the contract's order; details are about those of the jobs.
 """
