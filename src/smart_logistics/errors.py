@@ -84,6 +84,12 @@ class QualityGateFailed(LogisticsError):
     guide = "a-quality-gate-that-failed"
 
 
+class ConstraintBroken(LogisticsError):
+    """A row that breaks a constraint of its table was about to be written. Nothing of its commit was."""
+
+    exit_code = 41
+
+
 FAMILY: tuple[type[LogisticsError], ...] = (
     ConfigurationError,
     EnvironmentFault,
@@ -93,6 +99,7 @@ FAMILY: tuple[type[LogisticsError], ...] = (
     LakeDamaged,
     LockHeld,
     QualityGateFailed,
+    ConstraintBroken,
 )
 
 

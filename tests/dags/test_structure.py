@@ -11,7 +11,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
-from smart_logistics.jobs.catalog import JOBS
+from smart_logistics.jobs.catalog import PIPELINE
 from smart_logistics.settings import REPOSITORY
 from tests.dags.conftest import plain_environment
 
@@ -98,7 +98,7 @@ def test_a_run_is_due_45_minutes_after_it_was_queued(dag: Any) -> None:
     assert dag.dagrun_timeout == timedelta(minutes=180)
 
 
-@pytest.mark.parametrize("job", JOBS.values(), ids=lambda job: job.name)
+@pytest.mark.parametrize("job", PIPELINE.values(), ids=lambda job: job.name)
 def test_a_jobs_task_submits_its_script_to_the_connection(dag: Any, job: Any) -> None:
     task = dag.get_task(job.name)
     assert task.application == job.script

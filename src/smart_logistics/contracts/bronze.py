@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from smart_logistics.contracts.model import Column, Table, required
+from smart_logistics.contracts.model import Column, Table, in_order, one_of, required
+from smart_logistics.contracts.rules import Reason, Reprocessing
 from smart_logistics.contracts.source import SOURCE_TABLES, SourceTable
 
 LAYER = "bronze"
@@ -124,6 +125,7 @@ PROCESSED_FILES_LOG = Table(
     key=("file_name", "checksum_md5", "processed_at"),
     clustered_by=("checksum_md5",),
     apps=("bronze_ingest_iot",),
+    constraints=(one_of("status", ("LOADED", "DUPLICATE", "FAILED")), in_order("rejected_count", "record_count")),
 )
 
 REJECTED_RECORDS = Table(
@@ -149,6 +151,11 @@ REJECTED_RECORDS = Table(
     partitions=("rejection_date",),
     clustered_by=("source_table",),
     apps=("bronze_ingest_iot", "silver_iot", *(f"silver_transactional.{name}" for name in EXTRACTED)),
+    constraints=(
+        one_of("rejection_reason", (reason.name for reason in Reason)),
+        one_of("reprocessing_status", (status.value for status in Reprocessing)),
+        one_of("layer", ("bronze", "silver")),
+    ),
 )
 
 TABLES: tuple[Table, ...] = (

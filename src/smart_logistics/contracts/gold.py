@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from smart_logistics.contracts.model import Column, Table, required
+from smart_logistics.contracts.model import Column, Constraint, Table, in_order, one_of, required, same
+from smart_logistics.contracts.rules import AlertSeverity
 
 LAYER = "gold"
+# A property of the table: with how many minutes of hold its rows were computed.
+HOLD_PROPERTY = "logistics.holdMinutes"
+_SEVERITIES = tuple(severity.value for severity in AlertSeverity)
 
 SHIPMENT_ANALYTICS = Table(
     LAYER,
@@ -60,6 +64,19 @@ SHIPMENT_ANALYTICS = Table(
     partitions=("year", "month"),
     clustered_by=("shipment_id",),
     apps=("gold_aggregate",),
+    constraints=(
+        one_of("alert_severity", _SEVERITIES),
+        one_of("avg_temperature_severity", _SEVERITIES),
+        same("temperature_alert", "alert_severity <> 'None'", "alert_severity = 'None'"),
+        in_order("violation_count", "reading_count"),
+        in_order("excursion_count", "violation_count"),
+        in_order("min_temperature", "max_temperature"),
+        in_order("longest_excursion_minutes", "excursion_minutes"),
+        Constraint(
+            "measured",
+            "reading_count = 0 AND avg_temperature IS NULL OR reading_count > 0 AND avg_temperature IS NOT NULL",
+        ),
+    ),
 )
 
 TEMPERATURE_EXCURSIONS = Table(
@@ -87,6 +104,12 @@ TEMPERATURE_EXCURSIONS = Table(
     partitions=("year", "month"),
     clustered_by=("shipment_id",),
     apps=("gold_aggregate",),
+    constraints=(
+        one_of("severity", _SEVERITIES[1:]),
+        Constraint("number_positive", "excursion_no >= 1"),
+        Constraint("violates", "reading_count >= 1 AND peak_deviation > 0"),
+        in_order("started_at", "ended_at"),
+    ),
 )
 
 TABLES: tuple[Table, ...] = (SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS)

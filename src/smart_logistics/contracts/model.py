@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,12 +25,25 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """What holds for every row: SQL that Spark and delta-rs read alike and that is never null.
+
+    delta-rs writes an expression down without its parentheses: mix AND and OR by their precedence only, and compare
+    no comparison with another.
+    """
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True)
 class Table:
     """One Delta table at ``<lakehouse>/<layer>/<name>``.
 
     ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders; ``clustered_by`` are
     the columns by which it is looked up: maintenance lays rows that are near in them into the same file. ``apps`` are
-    the names under which jobs record their progress in its commits.
+    the names under which jobs record their progress in its commits. ``constraints`` are CHECKs that every writer
+    obeys.
     """
 
     layer: str
@@ -40,6 +54,7 @@ class Table:
     partitions: tuple[str, ...] = ()
     clustered_by: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
         names = self.column_names
@@ -77,3 +92,20 @@ class Table:
 def required(name: str, type_: str, meaning: str = "") -> Column:
     """Declare a column that is never null."""
     return Column(name, type_, meaning, nullable=False)
+
+
+def one_of(column: str, allowed: Iterable[str], *, or_null: bool = False) -> Constraint:
+    """Declare the values that a column may have."""
+    values = ", ".join(f"'{value}'" for value in allowed)
+    listed = f"{column} IN ({values})"
+    return Constraint(f"{column}_known", f"{column} IS NULL OR {listed}" if or_null else listed)
+
+
+def in_order(first: str, then: str) -> Constraint:
+    """Declare that one column is never less than another, where both are there."""
+    return Constraint(f"{then}_in_order", f"{first} IS NULL OR {then} IS NULL OR {first} <= {then}")
+
+
+def same(flag: str, condition: str, negated: str) -> Constraint:
+    """Declare that a boolean column says whether ``condition`` holds; ``negated`` is its negation."""
+    return Constraint(f"{flag}_true", f"{flag} AND {condition} OR NOT {flag} AND {negated}")

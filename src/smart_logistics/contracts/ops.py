@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smart_logistics.contracts.model import Column, Table, required
+from smart_logistics.contracts.model import Column, Severity, Table, one_of, required
 
 LAYER = "ops"
 
@@ -24,6 +24,10 @@ DQ_METRICS = Table(
     ),
     key=("run_id", "layer", "table_name", "check_name"),
     clustered_by=("checked_at",),
+    constraints=(
+        one_of("severity", (severity.value for severity in Severity)),
+        one_of("status", ("pass", "warn", "fail")),
+    ),
 )
 
 PIPELINE_RUNS = Table(

@@ -7,7 +7,15 @@ version.
 
 from __future__ import annotations
 
-from smart_logistics.contracts.model import Column, Table, required
+from smart_logistics.contracts.model import Column, Constraint, Table, in_order, one_of, required, same
+from smart_logistics.contracts.rules import (
+    ASSIGNMENT_STATUSES,
+    LATITUDE_LIMIT,
+    LONGITUDE_LIMIT,
+    SHIPMENT_STATUSES,
+    TEMPERATURE_RANGE_C,
+    OutlierReason,
+)
 from smart_logistics.contracts.source import BY_NAME, SHIPMENT_STATUS_EVENTS, SHIPMENTS, SourceTable
 
 LAYER = "silver"
@@ -31,6 +39,22 @@ USED_BY_GOLD: dict[str, tuple[str, ...]] = {
 USED_CHANGED_AT = "_used_changed_at"
 
 
+_KNOWN_STATUS = one_of("status", SHIPMENT_STATUSES)
+# The business rules of rows: Silver's verdict rejects what breaks one, and these refuse what a mistake lets through.
+_RULES: dict[str, tuple[Constraint, ...]] = {
+    "orders": (Constraint("total_amount_positive", "total_amount IS NULL OR total_amount >= 0"),),
+    "shipment_types": (in_order("min_temperature", "max_temperature"),),
+    "truck_assignments": (
+        one_of("status", ASSIGNMENT_STATUSES),
+        in_order("assignment_start_time", "assignment_end_time"),
+    ),
+}
+
+
+def _within(column: str, low: float, high: float) -> str:
+    return f"{column} IS NULL OR {column} >= {low} AND {column} <= {high}"
+
+
 def _typed(source: SourceTable) -> tuple[Column, ...]:
     critical = {source.key, *source.critical}
     return tuple(Column(c.name, c.type, c.meaning, nullable=c.name not in critical) for c in source.columns)
@@ -49,6 +73,7 @@ def _latest(source: SourceTable, *extra: Column, clustered_by: tuple[str, ...] =
         key=(source.key,),
         clustered_by=clustered_by or (source.key,),
         apps=APPS,
+        constraints=_RULES.get(source.name, ()),
     )
 
 
@@ -76,6 +101,7 @@ EVENTS = Table(
     key=("event_id",),
     clustered_by=("shipment_id",),
     apps=APPS,
+    constraints=(_KNOWN_STATUS,),
 )
 
 SHIPMENT_VERSIONS = Table(
@@ -104,6 +130,13 @@ SHIPMENT_VERSIONS = Table(
     partitions=("created_month",),
     clustered_by=("shipment_id",),
     apps=APPS,
+    constraints=(
+        _KNOWN_STATUS,
+        Constraint("version_positive", "version >= 1"),
+        in_order("effective_start_ts", "effective_end_ts"),
+        same("is_current", "effective_end_ts IS NULL", "effective_end_ts IS NOT NULL"),
+        Constraint("deleted_not_current", "NOT is_current OR NOT is_deleted"),
+    ),
 )
 
 IOT_TELEMETRY = Table(
@@ -126,6 +159,13 @@ IOT_TELEMETRY = Table(
     partitions=("reading_date",),
     clustered_by=("truck_id",),
     apps=("silver_iot",),
+    constraints=(
+        one_of("outlier_reason", (reason.name for reason in OutlierReason), or_null=True),
+        same("is_outlier", "outlier_reason IS NOT NULL", "outlier_reason IS NULL"),
+        Constraint("temperature_flagged", f"is_outlier OR {_within('temperature', *TEMPERATURE_RANGE_C)}"),
+        Constraint("latitude_flagged", f"is_outlier OR {_within('latitude', -LATITUDE_LIMIT, LATITUDE_LIMIT)}"),
+        Constraint("longitude_flagged", f"is_outlier OR {_within('longitude', -LONGITUDE_LIMIT, LONGITUDE_LIMIT)}"),
+    ),
 )
 
 LATEST: dict[str, Table] = {

@@ -58,8 +58,12 @@ GOLD_AGGREGATE = Job("gold_aggregate", "judge each affected shipment against its
 DATA_QUALITY_CHECK = Job(
     "data_quality_check", "check every layer, record the results, stop on errors", ("HOLD_MINUTES",)
 )
+FULL_AUDIT = Job(
+    "full_audit", "check all that the tables hold, and make Silver and Gold again to compare", ("HOLD_MINUTES",)
+)
 
-JOBS: dict[str, Job] = {
+# In the order of the pipeline, whose tasks they are.
+PIPELINE: dict[str, Job] = {
     job.name: job
     for job in (
         BRONZE_INGEST_SQL,
@@ -70,3 +74,6 @@ JOBS: dict[str, Job] = {
         DATA_QUALITY_CHECK,
     )
 }
+# Beside the pipeline: by hand, and weekly.
+UPKEEP: dict[str, Job] = {FULL_AUDIT.name: FULL_AUDIT}
+JOBS: dict[str, Job] = PIPELINE | UPKEEP

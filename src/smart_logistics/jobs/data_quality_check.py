@@ -1,6 +1,6 @@
-"""The gate: every check of ``quality.checks`` over what is new, recorded in one commit; then errors fail the run.
+"""The gate: every check of ``quality.declared.GATE`` over what is new, recorded in one commit; errors fail the run.
 
-Progress moves on only where nothing failed and Silver was not behind: a failed check is asked again until it is mended.
+Progress moves on only where nothing failed and nothing was behind: a failed check is asked again until it is mended.
 """
 
 from __future__ import annotations
@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from smart_logistics.contracts.ops import DQ_METRICS
-from smart_logistics.errors import QualityGateFailed
 from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
-from smart_logistics.jobs.quality_measures import measure
+from smart_logistics.jobs.quality_measures import measure, measure_run
+from smart_logistics.jobs.quality_sample import recomputed
+from smart_logistics.jobs.quality_verdict import conclude
 from smart_logistics.jobs.quality_window import Window
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake import metrics
-from smart_logistics.lake.store import instant
+from smart_logistics.lake.reading import instant
+from smart_logistics.lake.still import Still
 from smart_logistics.quality import checks
-from smart_logistics.quality.checks import FAIL, WARN, Outcome, verdict
+from smart_logistics.quality.checks import FAIL
 
-PRODUCERS = tuple(name for name in catalog.JOBS if name != catalog.DATA_QUALITY_CHECK.name)
-_SHOWN = 5
+PRODUCERS = tuple(name for name in catalog.PIPELINE if name != catalog.DATA_QUALITY_CHECK.name)
 
 
 def run(ctx: Context) -> Mapping[str, object]:
@@ -31,30 +32,19 @@ def run(ctx: Context) -> Mapping[str, object]:
     """
     lake = ctx.lake
     stamp = lake.new_stamp()
-    window = Window(lake, lake.progress(DQ_METRICS))
-    outcomes = measure(window, instant(stamp), ctx.run_id)
-    failed = [outcome for outcome in outcomes if outcome.status == FAIL]
+    window = Window(Still(lake.spark, lake.root, lake.job), lake.progress(DQ_METRICS))
+    with window.lake.settings_for_size(window.changed()):
+        outcomes = measure(window, ctx.setting("HOLD_MINUTES"))
+        outcomes += measure_run(window, instant(stamp), ctx.run_id)
+        outcomes.append(recomputed(window))
+    failed = any(outcome.status == FAIL for outcome in outcomes)
     settled = not failed and not any(o.check is checks.BEHIND and o.value for o in outcomes)
     rows = [outcome.row(ctx.run_id, instant(stamp)) for outcome in outcomes]
     reached("data_quality_check.measured")
     with lake.writing(DQ_METRICS):
         metrics.replace(lake.root, ctx.run_id, rows, app=lake.job, stamp=stamp if settled else None)
     reached("data_quality_check.recorded")
-    if failed:
-        raise QualityGateFailed(
-            f"{len(failed)} data-quality check(s) failed: {'; '.join(_told(o) for o in failed[:_SHOWN])}",
-            remedy="`logistics query \"select * from ops.dq_metrics where status = 'fail' order by checked_at desc\"`",
-        )
-    return {
-        "rows": len(outcomes),
-        "failed": 0,
-        "warned": sum(outcome.status == WARN for outcome in outcomes),
-        "verdict": verdict(outcomes),
-    }
-
-
-def _told(outcome: Outcome) -> str:
-    return f"{outcome.table.full_name} {outcome.check.name} = {outcome.value:g} ({outcome.detail})"
+    return conclude(outcomes, ctx.run_id)
 
 
 if __name__ == "__main__":

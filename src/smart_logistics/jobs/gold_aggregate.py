@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts import silver
-from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
+from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.model import Table
 from smart_logistics.failpoints import reached
 from smart_logistics.gold import affected, analytics, assignments, excursions, points, temperatures
@@ -22,10 +22,10 @@ from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.operations import OPERATION
+from smart_logistics.lake.reading import Reader
 from smart_logistics.lake.store import Lake, instant_literal
 
 PRODUCERS = ("silver_transactional", "silver_iot")
-HOLD_PROPERTY = "logistics.holdMinutes"
 # By what changed since then a parent concerns Gold: only these columns of it are read here.
 _PARENTS = (
     (silver.ORDERS, "order_id"),
@@ -61,11 +61,11 @@ def _has_news(lake: Lake, table: Table, seen: int) -> bool:
     return any(lake.progress(table, app) > seen for app in table.apps)
 
 
-class _Batch:
-    """The affected shipments of one run, and what Gold should hold for them."""
+class Wanted:
+    """What Gold should hold for some shipments, by what Silver says."""
 
-    def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool) -> None:
-        self.lake, self.seen, self.hold, self.everything = lake, seen, hold, everything
+    def __init__(self, lake: Reader, hold: int) -> None:
+        self.lake, self.hold = lake, hold
         self._kept: list[DataFrame] = []
 
     def keep(self, frame: DataFrame) -> DataFrame:
@@ -78,15 +78,11 @@ class _Batch:
         for frame in self._kept:
             frame.unpersist()
 
-    def run(self, stamp: int) -> Mapping[str, object]:
-        """Compute and merge; return the counts."""
-        ids = self.keep(self.affected())
-        shipments = self.keep(self.lake.lookup(silver.SHIPMENT_VERSIONS, _ID, ids))
-        months, count = self._months(shipments)
-        if not count:
-            for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS):
-                self.lake.advance(table, stamp)
-            return {"rows": 0, "shipments": 0, "excursions": 0}
+    def of(self, ids: DataFrame, shipments: DataFrame) -> tuple[DataFrame, DataFrame]:
+        """Return the rows of analytics (without ``updated_at``) and of excursions that these shipments should have.
+
+        ``ids`` name the shipments, ``shipments`` are all their versions.
+        """
         facts = self.keep(self.facts(shipments))
         carried = self.keep(self.counting(self.lake.lookup(silver.TRUCK_ASSIGNMENTS, _ID, ids)))
         readings = self.keep(
@@ -96,40 +92,7 @@ class _Batch:
         rows = analytics.rows(
             facts, assignments.trips(carried), temperatures.by_shipment(readings), excursions.by_shipment(runs)
         )
-        judged_runs = runs.drop("held_us").join(facts.select(_ID, "year", "month"), _ID)
-        reached("gold_aggregate.computed")
-        changed = self._merge(TEMPERATURE_EXCURSIONS, judged_runs, ids, months, stamp)
-        reached("gold_aggregate.excursions")
-        changed += self._merge(SHIPMENT_ANALYTICS, rows, ids, months, stamp)
-        reached("gold_aggregate.analytics")
-        return {"rows": changed, "shipments": count, "excursions": runs.count()}
-
-    # What is affected
-
-    def affected(self) -> DataFrame:
-        """Return the ids of the shipments that must be judged again."""
-        if self.everything or not self.seen:
-            return self.lake.read(silver.SHIPMENT_VERSIONS).select(_ID).distinct()
-        found = [self.lake.since(silver.SHIPMENT_VERSIONS, self.seen).select(_ID)]
-        for table, column in _PARENTS:
-            if _has_news(self.lake, table, self.seen):
-                changed = self.lake.since(table, self.seen, column=silver.USED_CHANGED_AT)
-                children = self.lake.lookup(silver.SHIPMENT_VERSIONS, column, changed.select(table.key[0]))
-                found.append(children.select(_ID))
-        found.append(affected.by_assignments(self.lake.since(silver.TRUCK_ASSIGNMENTS, self.seen)))
-        if _has_news(self.lake, silver.VEHICLES, self.seen):
-            changed = self.lake.since(silver.VEHICLES, self.seen, column=silver.USED_CHANGED_AT)
-            found.append(affected.by_assignments(self._assignments_of(changed)))
-        if _has_news(self.lake, silver.IOT_TELEMETRY, self.seen):
-            readings = self.keep(self.lake.since(silver.IOT_TELEMETRY, self.seen).select("truck_id", "event_ts"))
-            vehicles = self.lake.lookup(silver.VEHICLES, "license_plate", readings.select("truck_id"))
-            found.append(affected.by_readings(readings, self.counting(self._assignments_of(vehicles))))
-        return reduce(DataFrame.union, found).distinct()
-
-    def _assignments_of(self, vehicles: DataFrame) -> DataFrame:
-        return self.lake.lookup(silver.TRUCK_ASSIGNMENTS, "vehicle_id", vehicles.select("vehicle_id"))
-
-    # What is read for it
+        return rows, runs.drop("held_us").join(facts.select(_ID, "year", "month"), _ID)
 
     def facts(self, shipments: DataFrame) -> DataFrame:
         """Return the current versions with what their parents say."""
@@ -155,6 +118,58 @@ class _Batch:
     @staticmethod
     def _limits(facts: DataFrame) -> DataFrame:
         return facts.select(_ID, "min_threshold", "max_threshold", "max_excursion_minutes")
+
+
+class _Batch(Wanted):
+    """The affected shipments of one run."""
+
+    lake: Lake
+
+    def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool) -> None:
+        super().__init__(lake, hold)
+        self.seen, self.everything = seen, everything
+
+    def run(self, stamp: int) -> Mapping[str, object]:
+        """Compute and merge; return the counts."""
+        ids = self.keep(self.affected())
+        shipments = self.keep(self.lake.lookup(silver.SHIPMENT_VERSIONS, _ID, ids))
+        months, count = self._months(shipments)
+        if not count:
+            for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS):
+                self.lake.advance(table, stamp)
+            return {"rows": 0, "shipments": 0, "excursions": 0}
+        rows, judged_runs = self.of(ids, shipments)
+        reached("gold_aggregate.computed")
+        changed = self._merge(TEMPERATURE_EXCURSIONS, judged_runs, ids, months, stamp)
+        reached("gold_aggregate.excursions")
+        changed += self._merge(SHIPMENT_ANALYTICS, rows, ids, months, stamp)
+        reached("gold_aggregate.analytics")
+        return {"rows": changed, "shipments": count, "excursions": judged_runs.count()}
+
+    # What is affected
+
+    def affected(self) -> DataFrame:
+        """Return the ids of the shipments that must be judged again."""
+        if self.everything or not self.seen:
+            return self.lake.read(silver.SHIPMENT_VERSIONS).select(_ID).distinct()
+        found = [self.lake.since(silver.SHIPMENT_VERSIONS, self.seen).select(_ID)]
+        for table, column in _PARENTS:
+            if _has_news(self.lake, table, self.seen):
+                changed = self.lake.since(table, self.seen, column=silver.USED_CHANGED_AT)
+                children = self.lake.lookup(silver.SHIPMENT_VERSIONS, column, changed.select(table.key[0]))
+                found.append(children.select(_ID))
+        found.append(affected.by_assignments(self.lake.since(silver.TRUCK_ASSIGNMENTS, self.seen)))
+        if _has_news(self.lake, silver.VEHICLES, self.seen):
+            changed = self.lake.since(silver.VEHICLES, self.seen, column=silver.USED_CHANGED_AT)
+            found.append(affected.by_assignments(self._assignments_of(changed)))
+        if _has_news(self.lake, silver.IOT_TELEMETRY, self.seen):
+            readings = self.keep(self.lake.since(silver.IOT_TELEMETRY, self.seen).select("truck_id", "event_ts"))
+            vehicles = self.lake.lookup(silver.VEHICLES, "license_plate", readings.select("truck_id"))
+            found.append(affected.by_readings(readings, self.counting(self._assignments_of(vehicles))))
+        return reduce(DataFrame.union, found).distinct()
+
+    def _assignments_of(self, vehicles: DataFrame) -> DataFrame:
+        return self.lake.lookup(silver.TRUCK_ASSIGNMENTS, "vehicle_id", vehicles.select("vehicle_id"))
 
     @staticmethod
     def _months(shipments: DataFrame) -> tuple[list[tuple[int, int]], int]:

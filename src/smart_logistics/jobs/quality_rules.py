@@ -8,19 +8,25 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from smart_logistics.contracts import bronze, gold, silver
+from smart_logistics.contracts import bronze
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.jobs.quality_window import Window, source_of
-from smart_logistics.jobs.row_batch import SILVER
-from smart_logistics.quality import checks, facts, findings, places
+from smart_logistics.quality import checks, declared, facts, findings, places
 from smart_logistics.quality.checks import Check
+from smart_logistics.quality.declared import (
+    ANALYTICS,
+    ASSIGNMENTS,
+    EXCURSIONS,
+    LETTERS,
+    LOG,
+    READINGS,
+    RECORDS,
+    SHIPMENTS,
+)
 
-_RECORDS, _LOG, _LETTERS = bronze.IOT_TELEMETRY, bronze.PROCESSED_FILES_LOG, bronze.REJECTED_RECORDS
-_READINGS, _SHIPMENTS, _ASSIGNMENTS = silver.IOT_TELEMETRY, silver.SHIPMENT_VERSIONS, silver.TRUCK_ASSIGNMENTS
-_ANALYTICS, _EXCURSIONS = gold.SHIPMENT_ANALYTICS, gold.TEMPERATURE_EXCURSIONS
 # The batch is part of their key: a key can only occur again in the same batch.
-_KEYED_BY_BATCH = (_RECORDS, _LOG)
+_KEYED_BY_BATCH = (RECORDS, LOG)
 
 
 @dataclass(frozen=True)
@@ -55,54 +61,69 @@ def _one_place(source: SourceTable, target: Table) -> Rule:
     table = bronze.EXTRACTED[source.name]
 
     def build(window: Window) -> DataFrame:
-        letters = window.arrived(_LETTERS, target).filter(F.col("source_table") == source.name)
+        letters = window.arrived(LETTERS, target).filter(F.col("source_table") == source.name)
         return places.rows(source, target, window.arrived(table, target), letters, window.new(target))
 
     return Rule(target, checks.ONE_PLACE, build, (table, target))
 
 
 def _telemetry_letters(window: Window) -> DataFrame:
-    return window.new(_LETTERS).filter(F.col("source_table") == _RECORDS.name)
+    return window.new(LETTERS).filter(F.col("source_table") == RECORDS.name)
 
 
 def _files(window: Window) -> DataFrame:
     letters = _telemetry_letters(window).filter(F.col("_ingested_at") > window.start)
-    return places.files(window.new(_LOG), window.new(_RECORDS), letters)
+    return places.files(window.new(LOG), window.new(RECORDS), letters)
 
 
 def _readings(window: Window) -> DataFrame:
-    letters = window.arrived(_LETTERS, _READINGS).filter(F.col("source_table") == _RECORDS.name)
-    held = window.new(_READINGS).filter(F.col("_ingested_at") > window.start)
-    return places.readings(window.arrived(_RECORDS, _READINGS), held, letters)
+    letters = window.arrived(LETTERS, READINGS).filter(F.col("source_table") == RECORDS.name)
+    held = window.new(READINGS).filter(F.col("_ingested_at") > window.start)
+    return places.readings(window.arrived(RECORDS, READINGS), held, letters)
+
+
+def _readings_from_bronze(window: Window) -> DataFrame:
+    held = window.new(READINGS).filter(F.col("_ingested_at") > window.start)
+    return places.unknown_readings(held, window.new(RECORDS))
+
+
+def _rows_from_bronze(source: SourceTable, target: Table) -> Rule:
+    table = bronze.EXTRACTED[source.name]
+
+    def build(window: Window) -> DataFrame:
+        held = window.new(target).filter(F.col("_ingested_at") > window.start)
+        return places.unknown_rows(source, target, held, window.new(table))
+
+    return Rule(target, checks.FROM_BRONZE, build, (target,))
 
 
 def _excursions(window: Window) -> DataFrame:
-    analytics = window.new(_ANALYTICS)
-    return findings.disagreeing_excursions(analytics, window.beside(_EXCURSIONS, _ANALYTICS))
+    analytics = window.new(ANALYTICS)
+    return findings.disagreeing_excursions(analytics, window.beside(EXCURSIONS, ANALYTICS))
 
 
 def _overlaps(window: Window) -> DataFrame:
-    first = window.fact(_ASSIGNMENTS, facts.LOW + "assignment_start_time")
+    first = window.fact(ASSIGNMENTS, facts.LOW + "assignment_start_time")
     ends = F.col("assignment_end_time")
-    later = window.read(_ASSIGNMENTS).filter(ends.isNull() | (ends > F.lit(first).cast("timestamp")))
-    return findings.overlaps(window.new(_ASSIGNMENTS), later)
+    later = window.read(ASSIGNMENTS).filter(ends.isNull() | (ends > F.lit(first).cast("timestamp")))
+    return findings.overlaps(window.new(ASSIGNMENTS), later)
 
 
-# Bronze keeps every version of a row, and a source may repeat a key: there uniqueness is no invariant.
-_KEYED = (*silver.TABLES, *gold.TABLES, _RECORDS, _LOG, _LETTERS)
 RULES: tuple[Rule, ...] = (
-    Rule(_LOG, checks.FILES_RECONCILED, _files, (_LOG, _RECORDS)),
-    Rule(_READINGS, checks.READINGS_RECONCILED, _readings, (_RECORDS, _READINGS)),
-    *(_one_place(source_of(target), target) for target in SILVER.values()),
-    *(_key_unique(table) for table in _KEYED),
-    *(_foreign_keys(target) for target in SILVER.values() if source_of(target).foreign_keys),
-    Rule(_SHIPMENTS, checks.SCD2, lambda window: findings.broken_histories(window.histories()), (_SHIPMENTS,)),
+    Rule(LOG, checks.FILES_RECONCILED, _files, (LOG, RECORDS)),
+    Rule(READINGS, checks.READINGS_RECONCILED, _readings, (RECORDS, READINGS)),
+    Rule(READINGS, checks.FROM_BRONZE, _readings_from_bronze, (READINGS,)),
+    *(_one_place(source_of(target), target) for target in declared.OF_ROWS),
+    *(_rows_from_bronze(source_of(target), target) for target in declared.OF_ROWS),
+    *(_key_unique(table) for table in declared.KEYED),
+    *(_foreign_keys(target) for target in declared.REFERRING),
+    Rule(SHIPMENTS, checks.SCD2, lambda window: findings.broken_histories(window.histories()), (SHIPMENTS,)),
     Rule(
-        _ANALYTICS,
+        ANALYTICS,
         checks.COMPLETE,
         lambda window: findings.incomplete(window.histories(), window.answers()),
-        (_SHIPMENTS,),
+        (SHIPMENTS,),
     ),
-    Rule(_EXCURSIONS, checks.EXCURSIONS_AGREE, _excursions, (_ANALYTICS,)),
-    Rule(_ASSIGNMENTS, checks.OVERLAPS, _overlaps, (_ASSIGNMENTS,)),
+    Rule(EXCURSIONS, checks.EXCURSIONS_AGREE, _excursions, (ANALYTICS,)),
+    Rule(ASSIGNMENTS, checks.OVERLAPS, _overlaps, (ASSIGNMENTS,)),
 )

@@ -1,4 +1,4 @@
-"""Gold against a computation of its own: a handful of the shipments that something new may have changed."""
+"""Gold against a computation of its own: a handful of the shipments that something new may have changed, or all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def recomputed(window: Window) -> Outcome:
         return Outcome(gold.SHIPMENT_ANALYTICS, checks.RECOMPUTED, None, "nothing new")
     shipments = window.read(_SHIPMENTS).filter(F.col("shipment_id").isin(ids) & F.col("is_current"))
     assignments = _counting(window.read(_ASSIGNMENTS)).filter(F.col("shipment_id").isin(ids))
-    trips = assignments.join(window.read(silver.VEHICLES).select("vehicle_id", "license_plate"), "vehicle_id")
+    trips = _trips(window, assignments)
     parts = [
         trips.select(
             F.lit("trip").alias("what"),
@@ -39,11 +39,35 @@ def recomputed(window: Window) -> Outcome:
     known = parts[0].union(parts[1]).collect()
     months = {row["name"] for row in known if row["what"] == "month"}
     readings = _readings(window, [(r["name"], r["start"], r["end"]) for r in known if r["what"] == "trip"])
-    limits = window.read(silver.SHIPMENT_TYPES).select("type_name", "min_temperature", "max_temperature")
     answers = window.read(gold.SHIPMENT_ANALYTICS).filter(in_months(months) & F.col("shipment_id").isin(ids))
-    found = differing(shipments, trips, readings, limits, answers).collect()
-    told = "; ".join(row["told"] for row in found[:3])
-    return Outcome(gold.SHIPMENT_ANALYTICS, checks.RECOMPUTED, len(found), told or f"{len(ids)} shipments agree")
+    found = differing(shipments, trips, readings, _limits(window), answers)
+    return _outcome(found, f"{len(ids)} shipments agree")
+
+
+def all_recomputed(window: Window) -> Outcome:
+    """Return how many of all live shipments differ."""
+    shipments = window.read(_SHIPMENTS).filter("is_current")
+    found = differing(
+        shipments,
+        _trips(window, _counting(window.read(_ASSIGNMENTS))),
+        window.read(_READINGS),
+        _limits(window),
+        window.read(gold.SHIPMENT_ANALYTICS),
+    )
+    return _outcome(found, "all shipments agree")
+
+
+def _outcome(differing: DataFrame, agree: str) -> Outcome:
+    row = differing.agg(F.count(F.lit(1)).alias("n"), F.slice(F.collect_list("told"), 1, 3).alias("told")).collect()[0]
+    return Outcome(gold.SHIPMENT_ANALYTICS, checks.RECOMPUTED, row["n"], "; ".join(row["told"]) or agree)
+
+
+def _limits(window: Window) -> DataFrame:
+    return window.read(silver.SHIPMENT_TYPES).select("type_name", "min_temperature", "max_temperature")
+
+
+def _trips(window: Window, assignments: DataFrame) -> DataFrame:
+    return assignments.join(window.read(silver.VEHICLES).select("vehicle_id", "license_plate"), "vehicle_id")
 
 
 def _counting(assignments: DataFrame) -> DataFrame:

@@ -5,26 +5,24 @@ An hour changes few tables; those that nothing was committed to are not read at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from smart_logistics.contracts import ALL_TABLES, bronze, gold, silver
+from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.model import Table
-from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.row_batch import SILVER
-from smart_logistics.lake.state import State, state
-from smart_logistics.lake.store import Lake, instant, instant_literal
+from smart_logistics.lake.reading import instant, instant_literal
+from smart_logistics.lake.still import Still
 from smart_logistics.quality import facts
+from smart_logistics.quality.declared import CHECKED
 
-CHECKED: tuple[Table, ...] = tuple(t for t in ALL_TABLES if t.layer in ("bronze", "silver", "gold"))
 READERS: Mapping[str, tuple[Table, str, Table, str]] = {
     silver.IOT_TELEMETRY.full_name: (
         bronze.IOT_TELEMETRY,
@@ -47,75 +45,45 @@ _DAY_OF = {table.full_name: "_ingestion_date" for table in (*bronze.EXTRACTED.va
 }
 
 
-# Less than this is read by the driver itself: Spark would spend a second on the table's log and nothing on its rows.
-_FEW_ROWS, _FEW_BYTES = 20_000, 8 * 1024 * 1024
-# With few rows, compiling code, broadcasting and planning again in the middle cost more than they save.
-_FOR_FEW_ROWS = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.autoBroadcastJoinThreshold": "-1",
-    "spark.sql.shuffle.partitions": "1",
-}
-
-
 @dataclass
 class Window:
-    """What is new since the stamp ``seen``."""
+    """What is new in ``lake`` since the stamp ``seen``; since 0, that is all."""
 
-    lake: Lake
+    lake: Still
     seen: int
-    _read: dict[str, DataFrame] = field(default_factory=dict)
 
     @property
     def start(self) -> Column:
         """The stamp ``seen`` as a timestamp."""
         return instant_literal(self.seen)
 
-    @cached_property
-    def states(self) -> dict[str, State]:
-        """The logs of all checked tables, and that of the results."""
-        return {table.full_name: state(self.lake.root, table) for table in (*CHECKED, DQ_METRICS)}
-
-    def _is_small(self, table: Table) -> bool:
-        found = self.states[table.full_name]
-        return found.rows < _FEW_ROWS and found.bytes < _FEW_BYTES
-
-    @contextmanager
-    def settings_for_size(self) -> Iterator[None]:
-        """Use settings for few rows meanwhile, where all that is new lies in small tables."""
-        small = all(self._is_small(table) for table in CHECKED if self.has_new(table))
-        conf = self.lake.spark.conf
-        before = {name: conf.get(name) for name in _FOR_FEW_ROWS} if small else {}
-        try:
-            for name in before:
-                conf.set(name, _FOR_FEW_ROWS[name])
-            yield
-        finally:
-            for name, value in before.items():
-                conf.set(name, value or "")
-
     def read(self, table: Table) -> DataFrame:
         """Return the table."""
-        if not self._is_small(table):
-            return self.lake.read(table)
-        if table.full_name not in self._read:
-            self._read[table.full_name] = self.lake.frame_of(self.states[table.full_name].arrow())
-        return self._read[table.full_name]
+        return self.lake.read(table)
 
     def has_new(self, table: Table) -> bool:
         """Whether any job committed to the table since."""
-        return self.states[table.full_name].last_stamp > self.seen
+        return self.lake.state(table).last_stamp > self.seen
+
+    def changed(self) -> list[Table]:
+        """Return the checked tables that have something new."""
+        return [table for table in CHECKED if self.has_new(table)]
 
     def judged_until(self, target: Table) -> int:
         """Return the stamp up to which the Silver table ``target`` has taken its Bronze."""
         reader = READERS[target.full_name]
-        return self.states[target.full_name].progress(reader[3])
+        return self.lake.state(target).progress(reader[3])
 
     def behind(self, target: Table) -> int:
         """Return by how many microseconds ``target`` is behind its Bronze; 0 where it has seen all."""
         source, producer, _, _ = READERS[target.full_name]
-        committed = self.states[source.full_name].progress(producer)
+        committed = self.lake.state(source).progress(producer)
         return max(committed - self.judged_until(target), 0)
+
+    def gold_behind(self, table: Table) -> int:
+        """Return by how many microseconds a table of Gold is behind Silver; 0 where it has seen all."""
+        committed = max(self.lake.state(one).last_stamp for one in silver.TABLES)
+        return max(committed - self.lake.state(table).last_stamp, 0)
 
     def new(self, table: Table) -> DataFrame:
         """Return the table's new rows."""
@@ -134,7 +102,7 @@ class Window:
     @cached_property
     def facts(self) -> dict[str, dict[str, Any]]:
         """All aggregates over what is new, by table; one Spark action."""
-        frames = [facts.facts(self.new(table), table, _bounds(table)) for table in CHECKED if self.has_new(table)]
+        frames = [facts.facts(self.new(table), table, _bounds(table)) for table in self.changed()]
         return facts.collected(frames)
 
     def count(self, table: Table) -> int:

@@ -11,16 +11,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from smart_logistics import failpoints, settings
-from smart_logistics.errors import ConfigurationError, LakeUnavailable, LogisticsError
+from smart_logistics.errors import ConfigurationError, ConstraintBroken, LakeUnavailable, LogisticsError
 from smart_logistics.jobs.catalog import Job
+from smart_logistics.lake import constraints
 from smart_logistics.lake.session import open_session
 from smart_logistics.lake.store import Lake
 
 RESULT, ERROR = "LOGISTICS_RESULT", "LOGISTICS_ERROR"
+_CONTINUES = "see the task's log; the retry continues from where it was"
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers:
         lake.spark.stop()
     except LogisticsError as error:
         code = _report(error)
-    except (PySparkException, Py4JError) as error:
-        code = _report(_of_spark(error))
+    except (PySparkException, Py4JError, DeltaError) as error:
+        code = _report(_of_engine(error))
     sys.exit(code)
 
 
@@ -81,16 +84,19 @@ def _report(error: LogisticsError) -> int:
     return error.exit_code
 
 
-def _of_spark(error: Exception) -> LogisticsError:
-    """Return Spark's error as one of ours, with the first line that says why; the whole goes to the log."""
+def _of_engine(error: Exception) -> LogisticsError:
+    """Return Spark's or delta-rs's error as one of ours, with the line that says why; the whole goes to the log."""
     print(error, file=sys.stderr, flush=True)  # noqa: T201 - the driver's log is its stderr
-    if isinstance(error, Py4JNetworkError):
-        return LakeUnavailable(
-            "the driver's JVM is gone", remedy="see the task's log; the retry continues from where it was"
+    if constraints.is_refusal(error):
+        return ConstraintBroken(
+            f"a row breaks a constraint of its table, and its commit was refused: {why(str(error))}",
+            remedy="see the task's log for the row; the rule that let it through is wrong, and a retry says the same",
         )
-    return LakeUnavailable(
-        f"Spark failed: {why(str(error))}", remedy="see the task's log; the retry continues from where it was"
-    )
+    if isinstance(error, DeltaError):
+        return LakeUnavailable(f"a table could not be written: {why(str(error))}", remedy=_CONTINUES)
+    if isinstance(error, Py4JNetworkError):
+        return LakeUnavailable("the driver's JVM is gone", remedy=_CONTINUES)
+    return LakeUnavailable(f"Spark failed: {why(str(error))}", remedy=_CONTINUES)
 
 
 def why(message: str) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.lake import tables
 
+# The run ids of audits begin so.
+AUDIT = "audit__"
 _MEMORY = timedelta(days=7)
 
 
@@ -21,7 +23,7 @@ def replace(lakehouse: str, run_id: str, rows: list[dict[str, Any]], *, app: str
 
     The caller holds the table's lock.
     """
-    tables.ensure(lakehouse, DQ_METRICS)
+    tables.ensure(lakehouse, DQ_METRICS, locked=True)
     arrow = pa.Table.from_pylist(rows, schema=pa.schema(tables.schema(DQ_METRICS).to_arrow()))
     properties = None if stamp is None else CommitProperties(app_transactions=[Transaction(app, stamp)])
     quoted = run_id.replace("'", "''")
@@ -35,19 +37,43 @@ def replace(lakehouse: str, run_id: str, rows: list[dict[str, Any]], *, app: str
 
 
 def past_values(
-    lakehouse: str, check_name: str, run_id: str, now: datetime
+    recorded: DeltaTable | None, check_name: str, run_id: str, now: datetime
 ) -> Mapping[tuple[str, str], Sequence[float]]:
     """Return the values of a check in the last week's other runs, oldest first, by (layer, table name)."""
-    found = tables.open_table(lakehouse, DQ_METRICS)
-    if found is None:
-        return {}
     wanted = (
         (pc.field("check_name") == check_name)
         & (pc.field("run_id") != run_id)
         & (pc.field("checked_at") > pa.scalar(now - _MEMORY, pa.timestamp("us", "UTC")))
     )
-    rows = found.to_pyarrow_dataset().to_table(columns=["layer", "table_name", "value", "checked_at"], filter=wanted)
     past: dict[tuple[str, str], list[float]] = {}
-    for row in sorted(rows.to_pylist(), key=lambda row: row["checked_at"]):
+    for row in sorted(_rows(recorded, wanted), key=lambda row: row["checked_at"]):
         past.setdefault((row["layer"], row["table_name"]), []).append(row["value"])
     return past
+
+
+def values_at(recorded: DeltaTable | None, check_name: str, checked_at: datetime) -> Mapping[tuple[str, str], float]:
+    """Return the values of a check by (layer, table name), as they were recorded at one moment."""
+    wanted = (pc.field("check_name") == check_name) & (
+        pc.field("checked_at") == pa.scalar(checked_at, pa.timestamp("us", "UTC"))
+    )
+    return {(row["layer"], row["table_name"]): row["value"] for row in _rows(recorded, wanted)}
+
+
+def warnings(lakehouse: str, run_id: str) -> list[dict[str, Any]]:
+    """Return what warned in a run, as rows of ``ops.dq_metrics``."""
+    wanted = (pc.field("run_id") == run_id) & (pc.field("status") == "warn")
+    rows = _rows(tables.open_table(lakehouse, DQ_METRICS), wanted, DQ_METRICS.column_names)
+    return sorted(rows, key=lambda row: tuple(row[name] for name in DQ_METRICS.key))
+
+
+def _rows(
+    recorded: DeltaTable | None,
+    wanted: pc.Expression,
+    columns: Sequence[str] = ("layer", "table_name", "value", "checked_at"),
+) -> list[dict[str, Any]]:
+    if recorded is None:
+        return []
+    rows: list[dict[str, Any]] = (
+        recorded.to_pyarrow_dataset().to_table(columns=list(columns), filter=wanted).to_pylist()
+    )
+    return rows

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from smart_logistics.contracts.model import Table
+from smart_logistics.lake import constraints
 from smart_logistics.lake.tables import open_table, schema
 
 SMALL_BYTES = 16 * 1024 * 1024
@@ -72,6 +73,15 @@ class State:
             return None
         value = pc.max(self._files[name]).as_py()
         return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+    def table_property(self, name: str) -> str | None:
+        """Return a property of the table, None where it or the table is not there."""
+        return None if self.delta is None else self.delta.metadata().configuration.get(name)
+
+    @property
+    def missing_constraints(self) -> list[str]:
+        """Names of the declared constraints that the table does not carry."""
+        return [] if self.delta is None else [one.name for one in constraints.missing(self.delta, self.table)]
 
     @property
     def small_files(self) -> int:

@@ -67,12 +67,19 @@ class Lake(Reader):
         Raises:
             LakeDamaged: a table is not what was committed.
         """
-        with ExitStack() as held:
+        with self.resting(producers), ExitStack() as held:
             if tables.is_local(self.root):
-                for producer in producers:
-                    held.enter_context(locks.hold(self._lock(f"job.{producer}"), shared=True))
                 held.enter_context(locks.hold(self._lock(f"job.{self.job}")))
             tables.check_all(self.root)
+            yield
+
+    @contextmanager
+    def resting(self, jobs: Sequence[str]) -> Iterator[None]:
+        """Keep other jobs from running meanwhile; wait for those that do."""
+        with ExitStack() as held:
+            if tables.is_local(self.root):
+                for job in jobs:
+                    held.enter_context(locks.hold(self._lock(f"job.{job}"), shared=True))
             yield
 
     @contextmanager

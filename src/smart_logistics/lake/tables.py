@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as fs
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
 from smart_logistics.errors import LakeUnavailable
 from smart_logistics.failpoints import reached
-from smart_logistics.lake import ledger, locks
+from smart_logistics.lake import constraints, ledger, locks
 
 _PRIMITIVES = {"int": "integer", "bigint": "long"}
 _CONFIGURATION = {
@@ -66,12 +66,15 @@ def schema(table: Table) -> Schema:
     return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
 
 
-def ensure(lakehouse: str, table: Table) -> None:
-    """Create the table empty where there is none yet. Idempotent; a table made by someone else meanwhile is kept."""
+def ensure(lakehouse: str, table: Table, *, locked: bool = False) -> None:
+    """Create the table empty, with its constraints, where there is none yet. Idempotent.
+
+    A table made by someone else meanwhile is kept. ``locked`` says that the caller holds the table's lock.
+    """
     location = uri(lakehouse, table)
     if is_local(lakehouse):
         Path(location).mkdir(parents=True, exist_ok=True)
-    DeltaTable.create(
+    found = DeltaTable.create(
         location,
         schema=schema(table),
         mode="ignore",
@@ -80,13 +83,33 @@ def ensure(lakehouse: str, table: Table) -> None:
         description=table.grain,
         configuration=_CONFIGURATION,
     )
+    # Later the rows that are there would have to be read: see ``constrain_all``.
+    if found.version() == 0 and table.constraints:
+        with nullcontext() if locked else writing(lakehouse, table):
+            _constrain(lakehouse, table)
 
 
-def ensure_all(lakehouse: str) -> None:
-    """Create every declared table that is not there yet."""
+def _constrain(lakehouse: str, table: Table) -> None:
+    found = DeltaTable(uri(lakehouse, table))
+    constraints.add(found, constraints.missing(found, table))
+
+
+def constrain_all(lakehouse: str) -> list[str]:
+    """Add the constraints that existing tables lack, and return what could not be: a table with rows that break one.
+
+    For a lakehouse that an earlier release made; a table that has them costs the opening of its log.
+    """
+    refused = []
     for table in contracts.ALL_TABLES:
-        if open_table(lakehouse, table) is None:
-            ensure(lakehouse, table)
+        found = open_table(lakehouse, table) if table.constraints else None
+        if found is None or not constraints.missing(found, table):
+            continue
+        try:
+            with writing(lakehouse, table):
+                _constrain(lakehouse, table)
+        except DeltaError as error:
+            refused.append(f"{table.full_name} keeps no constraints: {' '.join(str(error).split())[:300]}")
+    return refused
 
 
 def open_table(lakehouse: str, table: Table) -> DeltaTable | None:
@@ -201,7 +224,7 @@ def _key(row: dict[str, Any], table: Table) -> tuple[Any, ...]:
 
 def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app: str = "", stamp: int = 0) -> None:
     """Append a few rows from this process, with ``app`` its progress too. The caller holds the table's lock."""
-    ensure(lakehouse, table)
+    ensure(lakehouse, table, locked=True)
     arrow = pa.Table.from_pylist(rows, schema=pa.schema(schema(table).to_arrow()))
     properties = CommitProperties(app_transactions=[Transaction(app, stamp)]) if app else None
     write_deltalake(uri(lakehouse, table), arrow, mode="append", commit_properties=properties)
@@ -209,7 +232,7 @@ def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app
 
 def advance(lakehouse: str, table: Table, *, app: str, stamp: int) -> None:
     """Commit the progress of ``app`` and nothing else, without a JVM. The caller holds the table's lock."""
-    ensure(lakehouse, table)
+    ensure(lakehouse, table, locked=True)
     found = DeltaTable(uri(lakehouse, table))
     found.create_write_transaction(
         [],

@@ -16,17 +16,22 @@ from smart_logistics.contracts.rules import WHITE_SPACE
 from smart_logistics.quality.checks import LATE_MINUTES
 
 MISSING = "missing:"
+BROKEN = "broken:"
 LOW, HIGH = "low:", "high:"
 SETS = "set:"
 
 
 def facts(new: DataFrame, table: Table, bounds: Iterable[str] = ()) -> DataFrame:
-    """Return the number of ``new`` rows, missing values by required column, and what ``_OF_TABLE`` asks for.
+    """Return the number of ``new`` rows, missing values, broken constraints, and what ``_OF_TABLE`` asks for.
 
     Of the columns in ``bounds`` the least and the greatest value come as text, of partitions all values.
     """
     measures = [F.count(F.lit(1)).alias("rows")]
     measures += [_missing(table, c.name).alias(MISSING + c.name) for c in table.columns if not c.nullable]
+    measures += [
+        F.count_if(~F.coalesce(F.expr(one.expression), F.lit(False))).alias(BROKEN + one.name)
+        for one in table.constraints
+    ]
     for name in bounds:
         measures += [F.min(name).cast("string").alias(LOW + name), F.max(name).cast("string").alias(HIGH + name)]
     measures += [F.collect_set(F.col(name).cast("string")).alias(SETS + name) for name in table.partitions]
@@ -44,7 +49,16 @@ def collected(frames: list[DataFrame]) -> dict[str, dict[str, Any]]:
 
 def missing(found: Mapping[str, Any]) -> dict[str, int]:
     """Return the columns of which values are missing, and how many."""
-    return {name.removeprefix(MISSING): n for name, n in found.items() if name.startswith(MISSING) and n}
+    return _counts(found, MISSING)
+
+
+def broken(found: Mapping[str, Any]) -> dict[str, int]:
+    """Return the constraints that rows break, and how many rows."""
+    return _counts(found, BROKEN)
+
+
+def _counts(found: Mapping[str, Any], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): n for name, n in found.items() if name.startswith(prefix) and n}
 
 
 def _missing(table: Table, name: str) -> Column:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.model import Table
-from smart_logistics.contracts.rules import Reprocessing
+from smart_logistics.contracts.rules import WHITE_SPACE, Reprocessing
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.quality import checks
 from smart_logistics.quality.findings import counted, finding
@@ -78,6 +80,38 @@ def rows(source: SourceTable, target: Table, versions: DataFrame, letters: DataF
     broken = both.filter(F.coalesce(nowhere, F.lit(False)) | F.coalesce(twice, F.lit(False)))
     told = F.concat_ws(" ", F.concat(F.lit("key "), F.col("_key")), _told("_versions"), _told("_rejected"))
     return finding(target, checks.ONE_PLACE, broken, told)
+
+
+def unknown_readings(held: DataFrame, records: DataFrame) -> DataFrame:
+    """Count the ``held`` readings that none of Bronze's ``records`` of the same batches says."""
+    names = ("event_ts", "temperature", "latitude", "longitude", "reading_date", *_FILE)
+    came = records.select(F.upper(F.btrim("truck_id", F.lit(WHITE_SPACE))).alias("truck_id"), *names).distinct()
+    told = F.concat_ws(" ", "truck_id", F.col("event_ts").cast("string"))
+    return finding(silver.IOT_TELEMETRY, checks.FROM_BRONZE, _not_among(held, came, ("truck_id", *names)), told)
+
+
+def unknown_rows(source: SourceTable, target: Table, held: DataFrame, versions: DataFrame) -> DataFrame:
+    """Count the ``held`` rows of a Silver table that no one of Bronze's ``versions`` of the same extractions says."""
+    names = [*source.column_names, "_ingested_at"]
+    if "_row_status" in target.column_names:
+        held = held.withColumn("status", F.col("_row_status"))
+    if "license_plate" in names:
+        plate = F.upper(F.btrim("license_plate", F.lit(WHITE_SPACE)))
+        versions = versions.withColumn("license_plate", plate)
+    told = F.concat(F.lit("key "), F.col(source.key).cast("string"))
+    unknown = _not_among(held, versions.select(*names).distinct(), names)
+    return finding(target, checks.FROM_BRONZE, unknown, told)
+
+
+def _not_among(rows: DataFrame, known: DataFrame, names: Sequence[str]) -> DataFrame:
+    # By hash: a join on a dozen null-safe columns costs more to plan than to run.
+    kept = known.select(F.xxhash64(*_without_null(names)).alias("_known"))
+    return rows.join(kept, F.xxhash64(*_without_null(names)) == F.col("_known"), "left_anti")
+
+
+def _without_null(names: Sequence[str]) -> list[Column]:
+    # A null leaves the hash as it was: without a mark, (null, x) and (x, null) would be alike.
+    return [column for name in names for column in (F.col(name).isNull(), F.col(name))]
 
 
 def _number(name: str) -> Column:

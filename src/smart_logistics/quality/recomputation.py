@@ -5,7 +5,15 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-_COMPARED = ("status", "reading_count", "min_temperature", "max_temperature", "violation_count")
+_COMPARED = (
+    "status",
+    "reading_count",
+    "min_temperature",
+    "max_temperature",
+    "violation_count",
+    "first_reading_at",
+    "last_reading_at",
+)
 
 
 def differing(
@@ -52,6 +60,8 @@ def differing(
             F.min("temperature").alias("min_temperature"),
             F.max("temperature").alias("max_temperature"),
             F.count_if(violating).alias("violation_count"),
+            F.min("event_ts").alias("first_reading_at"),
+            F.max("event_ts").alias("last_reading_at"),
         )
     )
     here, there = F.struct(*(f"a.{name}" for name in _COMPARED)), F.struct(*(f"g.{name}" for name in _COMPARED))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from importlib import metadata
 
 from smart_logistics.errors import EnvironmentFault, LockHeld, LogisticsError
+from smart_logistics.lake import tables
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.orchestration.run_record import record_all
 from smart_logistics.settings import Settings
@@ -100,6 +101,7 @@ def _start(plan: Plan, supervisor: Supervisor, programs: Sequence[Program], say:
     postgres.create_databases(home, plan.ports, with_source=plan.with_source)
     source_dsn = connections.remember_source(plan.settings, home, plan.ports)
     _migrate(plan, say)
+    _constrain(plan, say)
     for name in airflow_names:
         supervisor.start(name)
     with ThreadPoolExecutor(1) as pool:
@@ -129,6 +131,19 @@ def _migrate(plan: Plan, say: Say) -> None:
     say("preparing Airflow's database (once)")
     airflow.migrate(plan.home, plan.airflow_environment())
     write_private(plan.home.migrated, mark)
+
+
+def _constrain(plan: Plan, say: Say) -> None:
+    """Give the tables of an earlier release their constraints; what cannot be given is said, and stops nothing."""
+    lakehouse = plan.settings.lakehouse
+    if not tables.is_local(lakehouse):
+        return
+    try:
+        refused = tables.constrain_all(lakehouse)
+    except LogisticsError as error:
+        refused = [f"the tables' constraints could not be looked at: {error}"]
+    for line in refused:
+        say(line)
 
 
 def _provision(plan: Plan, source_dsn: str, say: Say) -> None:

@@ -120,8 +120,8 @@ def letter(stamp: int, **values: Any) -> dict[str, Any]:
 
 
 def analytics(shipment_id: str, stamp: int, *, empty: bool = False, **values: Any) -> dict[str, Any]:
-    readings = (0, None, None, 0) if empty else (3, 5.0, 11.0, 1)
-    names = ("reading_count", "min_temperature", "max_temperature", "violation_count")
+    readings = (0, None, None, 0, None) if empty else (3, 5.0, 11.0, 1, 7.0)
+    names = ("reading_count", "min_temperature", "max_temperature", "violation_count", "avg_temperature")
     return {
         "shipment_id": shipment_id,
         "status": "Created" if empty else "In Transit",

@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.errors import QualityGateFailed
-from smart_logistics.jobs import data_quality_check, quality_window
+from smart_logistics.jobs import data_quality_check
 from smart_logistics.jobs.runner import Context
-from smart_logistics.lake import tables
+from smart_logistics.lake import still, tables
 from smart_logistics.lake.store import Lake
 from tests.spark.quality import lakes
 from tests.spark.silver.builders import at, extract, reading, row
@@ -26,7 +26,7 @@ OLD_AND_BROKEN = {"freshness_minutes", "file_lag_minutes", "rejection_rate", "re
 
 def check(lake: Lake, run_id: str = "r1") -> dict[str, Any]:
     lake.job = "data_quality_check"
-    return dict(data_quality_check.run(Context(lake, run_id, "", {})))
+    return dict(data_quality_check.run(Context(lake, run_id, "", {"HOLD_MINUTES": 60})))
 
 
 def recorded(lake: Lake, run_id: str = "r1") -> Found:
@@ -151,7 +151,7 @@ def test_damage_fails_the_run_after_everything_was_recorded(damaged: tuple[Found
     [
         ("silver.iot_telemetry", "outlier_rate"),
         ("silver.customers", "small_files"),
-        ("silver.drivers", "silver_is_behind"),
+        ("silver.drivers", "is_behind"),
         ("silver.truck_assignments", "overlapping_assignments"),
         ("silver.shipments", "status_agrees"),
     ],
@@ -173,11 +173,11 @@ def test_a_failed_check_is_asked_again_by_the_next_run(lake: Lake) -> None:
 def test_large_tables_are_read_by_spark_and_judged_alike(
     lake: Lake, damaged: tuple[Found, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality_window, "_FEW_ROWS", 0)
+    monkeypatch.setattr(still, "_FEW_ROWS", 0)
     damage(lake)
     with pytest.raises(QualityGateFailed):
         check(lake)
-    moving = ("freshness_minutes", "file_lag_minutes", "silver_is_behind")
+    moving = ("freshness_minutes", "file_lag_minutes", "is_behind")
     alike = {name: r["value"] for name, r in recorded(lake).items() if name[1] not in moving}
     assert alike == {name: r["value"] for name, r in damaged[0].items() if name[1] not in moving}
 

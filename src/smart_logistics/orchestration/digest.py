@@ -1,0 +1,81 @@
+"""The warnings of a good run in one mail, and only where there is something to say that was not said today.
+
+A warning is known by its table and check. A run whose warnings were all in a mail of the last 24 hours is only logged
+("still"): nobody reads 24 equal mails a day. What warned before and does not any more is in the next mail.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from smart_logistics.lake import metrics
+from smart_logistics.orchestration.mail import Message
+
+_log = logging.getLogger(__name__)
+_REPEAT_AFTER = timedelta(hours=24)
+_GUIDE = "docs/quality.md"
+Told = Mapping[str, datetime]
+
+
+def name_of(warning: Mapping[str, Any]) -> str:
+    """Return how a warning is known: its table and check."""
+    return f"{warning['layer']}.{warning['table_name']} {warning['check_name']}"
+
+
+def is_due(warnings: Sequence[Mapping[str, Any]], told: Told, now: datetime) -> bool:
+    """Return whether one of the warnings was in no mail of the last 24 hours."""
+    return any(now - told.get(name_of(one), datetime.min.replace(tzinfo=UTC)) >= _REPEAT_AFTER for one in warnings)
+
+
+def message(dag_id: str, run_id: str, warnings: Sequence[Mapping[str, Any]], told: Told) -> Message:
+    """Return the digest; what is an alert comes first, then what is new."""
+    ordered = sorted(
+        warnings, key=lambda one: ("ALERT" not in (one["detail"] or ""), name_of(one) in told, name_of(one))
+    )
+    facts = [("What", f"Run {run_id} of {dag_id} succeeded; {len(warnings)} of its checks warn")]
+    for one in ordered:
+        label = name_of(one) + ("" if name_of(one) in told else " (new)")
+        facts.append((label, f"{one['value']:.4g}, at most {one['threshold']:g}: {one['detail']}"))
+    gone = sorted(set(told) - {name_of(one) for one in warnings})
+    facts += [("No longer", ", ".join(gone))] if gone else []
+    facts += [
+        ("Meaning for the data", "It is published. A warning is something to look at, not something wrong."),
+        ("More", f"{_GUIDE} says what each check means and what to do"),
+        ("Next step", "Look at what is new."),
+    ]
+    alerts = sum("ALERT" in (one["detail"] or "") for one in warnings)
+    subject = f"[smart-logistics] {len(warnings)} warning(s)" + (f", {alerts} to act on" if alerts else "")
+    return Message(f"{subject}: {', '.join(name_of(one) for one in ordered)}", tuple(facts))
+
+
+def due(folder: Path, dag_id: str, run_id: str, lakehouse: str, now: datetime) -> Message | None:
+    """Return the digest of a run's warnings where one is due; None, and a line in the log, where not."""
+    warnings = metrics.warnings(lakehouse, run_id)
+    told = _told(folder)
+    if not is_due(warnings, told, now):
+        if warnings:
+            _log.info("still: %s", ", ".join(map(name_of, warnings)))
+        return None
+    return message(dag_id, run_id, warnings, told)
+
+
+def remember(folder: Path, lakehouse: str, run_id: str, now: datetime) -> None:
+    """Note that the run's warnings were told."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = folder / "warnings.json.new"
+    names = {name_of(one): now.isoformat() for one in metrics.warnings(lakehouse, run_id)}
+    new.write_text(json.dumps(names), encoding="utf-8")
+    new.rename(folder / "warnings.json")
+
+
+def _told(folder: Path) -> dict[str, datetime]:
+    try:
+        kept = json.loads((folder / "warnings.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {name: datetime.fromisoformat(at) for name, at in kept.items()}
