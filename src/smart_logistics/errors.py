@@ -88,6 +88,7 @@ class ConstraintBroken(LogisticsError):
     """A row that breaks a constraint of its table was about to be written. Nothing of its commit was."""
 
     exit_code = 41
+    guide = "a-constraint-that-a-row-breaks"
 
 
 FAMILY: tuple[type[LogisticsError], ...] = (

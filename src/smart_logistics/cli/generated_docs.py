@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from smart_logistics import contracts
-from smart_logistics.contracts.model import Table
+from smart_logistics.contracts.model import Severity, Table
 from smart_logistics.ops.measures import EVENTS, MEASURES, PREFIX
+from smart_logistics.quality import declared
+from smart_logistics.quality.checks import Check
 from smart_logistics.settings import SETTINGS, Kind, Setting
 
 _HEAD = "<!-- Written by `make docs` from the declarations in src/. Change those, not this page. -->\n"
@@ -18,6 +20,8 @@ _LAYERS = {
     "gold": "Gold: the answer for each shipment, and each excursion with its place",
     "ops": "Ops: what the pipeline says about itself",
 }
+
+_SEVERITIES = {Severity.ERROR: "Errors: the run fails", Severity.WARN: "Warnings: the run succeeds"}
 
 
 def data_model() -> str:
@@ -97,6 +101,55 @@ def metrics() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def quality() -> str:
+    """Return the page of every check: its tables, severity, threshold, meaning and remedy, and the constraints."""
+    parts = [
+        _HEAD,
+        "# Quality",
+        "**The gate**, the task `data_quality_check`, looks at what is new since the last check that did not fail, and "
+        "at what the tables' logs say of the rest. Everything is recorded in `ops.dq_metrics` first; then a check of "
+        "severity *error* fails the task at once and without retries, one mail names the check, its value and what is "
+        "allowed, and the next run asks again. Warnings let the run succeed and are mailed as one digest (see "
+        "[alerts](alerts.md)). A check that has nothing to measure passes without a value.",
+        "**The audit**, `logistics audit` and weekly a task, asks the same of all rows, and makes Silver from Bronze "
+        "and Gold from Silver again to compare every row. It finds what changed behind the gate's back. Its results "
+        "are in `ops.dq_metrics` too, under a `run_id` that begins with `audit__`. It keeps the pipeline waiting only "
+        "while it opens the tables' logs.",
+        "**The tables** themselves refuse a row that breaks a constraint or holds null where it may not, whoever "
+        "writes; the task fails at once (exit code 41) and nothing of its commit is visible.",
+    ]
+    for severity in Severity:
+        chosen = [check for check in declared.ALL if check.severity is severity]
+        head = ["| check | counts | at most | by | tables | what to do |", "| --- | --- | --- | --- | --- | --- |"]
+        parts.append("\n".join([f"## {_SEVERITIES[severity]}", "", *head, *map(_check, chosen)]))
+    rows = [
+        f"| `{table.full_name}` | `{one.name}` | `{_cell(one.expression)}` |"
+        for table in contracts.ALL_TABLES
+        for one in table.constraints
+    ]
+    head = ["| table | constraint | every row |", "| --- | --- | --- |"]
+    parts.append("\n".join(["## Constraints", "", *head, *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _check(check: Check) -> str:
+    by = [name for name, made in (("gate", declared.GATE), ("audit", declared.AUDIT)) if check in made]
+    tables = declared.GATE.get(check) or declared.AUDIT[check]
+    limit = "recorded" if check.threshold is None else f"{check.threshold:g}"
+    cells = (check.counts, limit, ", ".join(by), _of_tables(tables), check.remedy)
+    return " | ".join([f"| `{check.name}`", *map(_cell, cells)]) + " |"
+
+
+def _of_tables(tables: tuple[Table, ...]) -> str:
+    """Name tables, whole layers by one word."""
+    named = []
+    for layer in _LAYERS:
+        every = {table for table in contracts.ALL_TABLES if table.layer == layer}
+        these = [table for table in tables if table.layer == layer]
+        named += [f"all of {layer.capitalize()}"] if every == {*these} else [f"`{table.full_name}`" for table in these]
+    return ", ".join(named)
+
+
 def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -109,6 +162,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "data-model.md": data_model,
     "configuration.md": configuration,
     "metrics.md": metrics,
+    "quality.md": quality,
 }
 
 

@@ -89,6 +89,11 @@ def show(lakehouse: str, run_id: str, console: Console) -> None:
     console.rule("Not in Gold")
     _show_counts("rejected (bronze.rejected_records)", rejected, console)
     _show_counts("outliers (kept in silver.iot_telemetry, left out of Gold)", _counts(lakehouse, _OUTLIERS), console)
+    show_checks_of(lakehouse, run_id, console)
+
+
+def show_checks_of(lakehouse: str, run_id: str, console: Console) -> None:
+    """Print the verdict of a run's checks, and those that do not pass."""
     console.rule("Data quality")
     _show_checks([row for row in _rows(lakehouse, _CHECKS) if row["run_id"] == run_id], console)
 

@@ -14,7 +14,8 @@ from smart_logistics.contracts.rules import Reason, Reprocessing
 from smart_logistics.contracts.source import BY_NAME, SHIPMENTS, SourceTable
 from smart_logistics.jobs.quality_window import Window, source_of
 from smart_logistics.jobs.row_batch import SILVER
-from smart_logistics.lake.changes import OPERATION, difference
+from smart_logistics.lake.changes import difference
+from smart_logistics.lake.operations import OPERATION
 from smart_logistics.lake.reading import instant_literal
 from smart_logistics.quality import checks, declared, findings
 from smart_logistics.quality.checks import Outcome

@@ -21,7 +21,7 @@ from smart_logistics import settings
 from smart_logistics.errors import LogisticsError
 from smart_logistics.jobs.catalog import JOBS
 from smart_logistics.ops.deadlines import BREACH, Missed
-from smart_logistics.orchestration import connections, incidents, stats
+from smart_logistics.orchestration import connections, digest, incidents, stats
 from smart_logistics.orchestration.failures import reason
 from smart_logistics.orchestration.mail import Message, send
 from smart_logistics.orchestration.outbox import Outbox
@@ -53,7 +53,7 @@ def _task_failed(context: Context) -> None:
     error = context.get("exception")
     job = JOBS.get(ti.task_id)
     run = context.get("dag_run")
-    incident = incidents.failed(_folder(), ti.dag_id, ti.run_id, datetime.now(UTC), reason(error))
+    incident = incidents.failed(folder(), ti.dag_id, ti.run_id, datetime.now(UTC), reason(error))
     facts = [
         ("What", f"Task {ti.task_id} of {ti.dag_id} failed" + (f" ({job.purpose})" if job else "")),
         ("Why", reason(error)),
@@ -67,7 +67,7 @@ def _task_failed(context: Context) -> None:
         *_spark_ui(),
     ]
     subject = f"{_SUBJECT} {ti.task_id} failed" + (f" ({incident.count})" if incident.count else "")
-    _tell(Message(subject, tuple(facts)), _of_run(ti.dag_id, ti.run_id), since=run.start_date if run else None)
+    tell(Message(subject, tuple(facts)), _of_run(ti.dag_id, ti.run_id), since=run.start_date if run else None)
 
 
 def on_deadline_missed(missed: Missed) -> None:
@@ -82,7 +82,7 @@ def on_deadline_missed(missed: Missed) -> None:
         ("Next step", "Look at the running task in the grid; if it hangs, clear it."),
     )
     what = missed.deadline if missed.severity == BREACH else "slow"
-    _tell(
+    tell(
         Message(f"{_SUBJECT} {missed.dag_id}: {missed.deadline}", facts),
         f"{missed.dag_id}/{missed.run_id}/deadline/{what}",
     )
@@ -104,7 +104,7 @@ def follow(dag_id: str, ended: Sequence[Mapping[str, Any]], reasons: Mapping[str
                 _run_failed(dag_id, run, (reasons or {}).get(run["dag_run_id"]))
             elif run["state"] == "success":
                 _run_succeeded(dag_id, run)
-        outbox = Outbox(_folder())
+        outbox = Outbox(folder())
         if outbox.waiting:
             outbox.deliver(_send)
     except Exception:  # noqa: BLE001 - as above
@@ -115,7 +115,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
     run_id, start = run["dag_run_id"], _instant(run["start_date"])
     end = _instant(run["end_date"]) or datetime.now(UTC)
     key = _of_run(dag_id, run_id)
-    told = Outbox(_folder()).told_at(key)
+    told = Outbox(folder()).told_at(key)
     if told is not None and (start is None or told >= start):
         return
     age = datetime.now(UTC) - end
@@ -123,7 +123,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
         return  # history that nobody waits for; or the failed task's own alert may be under way
     stats.count("alerts", kind="run_failed")
     why = why or "it is not known: what ran the task and would have told of it was killed"
-    incident = incidents.failed(_folder(), dag_id, run_id, end, why)
+    incident = incidents.failed(folder(), dag_id, run_id, end, why)
     facts = (
         ("What", f"Run {run_id} of {dag_id} failed at {run['end_date']}"),
         ("Why", why),
@@ -132,11 +132,11 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
         ("More", f"{_GUIDE}#{LogisticsError.guide}"),
         ("Next step", f"See the run in Airflow's grid. {_NEXT_STEP}"),
     )
-    _tell(Message(f"{_SUBJECT} a run of {dag_id} failed", facts), key, since=start)
+    tell(Message(f"{_SUBJECT} a run of {dag_id} failed", facts), key, since=start)
 
 
 def _run_succeeded(dag_id: str, run: Mapping[str, Any]) -> None:
-    incident = incidents.current(_folder(), dag_id)
+    incident = incidents.current(folder(), dag_id)
     if incident is None or str(run["end_date"]) <= incident.since:
         return
     facts = (
@@ -147,11 +147,12 @@ def _run_succeeded(dag_id: str, run: Mapping[str, Any]) -> None:
         ("Meaning for the data", "What the failed runs left undone is done; Gold is up to date again."),
         ("Next step", "None."),
     )
-    _tell(Message(f"{_SUBJECT} {dag_id} is well again", facts), f"{dag_id}/recovered/{incident.since}")
-    incidents.closed(_folder(), dag_id)
+    tell(Message(f"{_SUBJECT} {dag_id} is well again", facts), f"{dag_id}/recovered/{incident.since}")
+    incidents.closed(folder(), dag_id)
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Return where alerts are kept."""
     return settings.load().home / "alerts"
 
 
@@ -183,10 +184,22 @@ def _instant(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _tell(message: Message, incident: str, *, since: datetime | None = None) -> None:
+def on_good_run(dag_id: str, run_id: str, lakehouse: str) -> None:
+    """Mail what warned in a run that succeeded, where that was not said today (see ``digest``)."""
+    now = datetime.now(UTC)
+    try:
+        due = digest.due(folder(), dag_id, run_id, lakehouse, now)
+        if due is not None:
+            tell(due, f"{dag_id}/{run_id}/warnings")
+            digest.remember(folder(), lakehouse, run_id, now)
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("the digest of warnings could not be made")
+
+
+def tell(message: Message, incident: str, *, since: datetime | None = None) -> None:
     """Tell of an incident once: Airflow may call twice, from the worker and from who found it dead."""
     try:
-        outbox = Outbox(_folder())
+        outbox = Outbox(folder())
         if outbox.post(incident, message, since=since):
             outbox.deliver(_send)
         else:

@@ -34,6 +34,8 @@ def on_run_end(context: Context) -> None:
     dag_id, run_id, ended_by = str(context["dag"].dag_id), str(context["run_id"]), str(context.get("reason"))
     why = _WHY_ENDED.get(ended_by)
     heal({run_id: why} if why else {})
+    if ended_by == "success":
+        _tell_warnings(dag_id, run_id)
     deadlines.look_at_tasks(dag_id, [run_id])
     stats.count("run.ended", dag_id=dag_id, state="success" if ended_by == "success" else "failed")
     _send_gauges()
@@ -74,6 +76,13 @@ def _send_gauges() -> None:
         stats.gauges(connections.lakehouse(), connections.landing())
     except Exception:  # noqa: BLE001 - as above
         _log.exception("the tables could not be measured")
+
+
+def _tell_warnings(dag_id: str, run_id: str) -> None:
+    try:
+        alerts.on_good_run(dag_id, run_id, connections.lakehouse())
+    except ConfigurationError as error:
+        _log.error("the warnings of the run could not be told: %s", error)
 
 
 def _credentials() -> Credentials:

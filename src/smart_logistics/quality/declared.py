@@ -72,3 +72,4 @@ GATE: Mapping[Check, Tables] = {
     checks.VOLUME: VOLUMES,
 }
 AUDIT: Mapping[Check, Tables] = {**_OVER_ROWS, checks.REBUILT: (*silver.TABLES, *gold.TABLES)}
+ALL: tuple[Check, ...] = tuple(dict.fromkeys((*AUDIT, *GATE)))

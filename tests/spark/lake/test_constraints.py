@@ -21,7 +21,7 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.errors import ConstraintBroken
 from smart_logistics.jobs.runner import _of_engine
 from smart_logistics.lake import constraints, small, tables
-from smart_logistics.lake.changes import INSERT, OPERATION
+from smart_logistics.lake.operations import INSERT, OPERATION
 from smart_logistics.lake.store import Lake
 from tests.spark.quality import lakes
 from tests.spark.silver.builders import at

@@ -20,8 +20,11 @@ def lake_of(spark: SparkSession, root: Path | str, job: str) -> Lake:
     return Lake(spark, str(root), job)
 
 
-def healthy(root: Path) -> None:
-    """Two shipments; S1's truck sends three readings, one of them 3 °C too warm, one a repeat, one broken."""
+def only_bronze(root: Path) -> tuple[int, int, int]:
+    """Two shipments; S1's truck sends three readings, one of them 3 °C too warm, one a repeat, one broken.
+
+    Returns the stamps of the two extractions and of the ingestion.
+    """
     lake = Lake(None, str(root), "tests")  # type: ignore[arg-type]  # nothing here needs Spark
     first = extract(
         lake,
@@ -36,8 +39,15 @@ def healthy(root: Path) -> None:
         truck_assignments=[row("truck_assignments", assignment_end_time=at(600))],
     )
     second = extract(lake, shipments=[row("shipments", status="In Transit", updated_at=at(6))])
-    _settle(lake, first, second)
     taken = land(lake, [reading(0), reading(10, temperature=11.0), reading(20), reading(20)], broken=1)
+    return first, second, taken
+
+
+def healthy(root: Path) -> None:
+    """Write what the jobs should make of ``only_bronze``, by hand."""
+    first, second, taken = only_bronze(root)
+    lake = Lake(None, str(root), "tests")  # type: ignore[arg-type]  # as above
+    _settle(lake, first, second)
     stamp = lake.new_stamp()
     repeat = letter(taken, record_id="repeat", rejection_reason="DUPLICATE_DETECTED")
     append(lake, bronze.REJECTED_RECORDS, repeat, stamp=stamp, app="silver_iot")
@@ -63,7 +73,7 @@ def _settle(lake: Lake, first: int, second: int) -> None:
     names = ("event_id", "shipment_id", "status", "changed_at")
     taken = [dict(zip(names, (i, s, status, at(minute)), strict=True)) for i, s, status, minute in events]
     append(lake, silver.EVENTS, *(silver_row(silver.EVENTS, first, **event) for event in taken), stamp=stamp)
-    moving = {"_row_status": "In Transit"}
+    moving = {"_row_status": "In Transit", "updated_at": at(6)}
     append(
         lake,
         silver.SHIPMENT_VERSIONS,
@@ -76,7 +86,7 @@ def _settle(lake: Lake, first: int, second: int) -> None:
 
 def land(
     lake: Lake, records: list[dict[str, Any]], *, file: str = FILE, broken: int = 0, told: int | None = None
-) -> None:
+) -> int:
     """Ingest one file; ``broken`` records of it are rejected, and the log tells ``told`` records."""
     stamp = lake.new_stamp()
     when = instant(stamp)
@@ -129,6 +139,8 @@ def analytics(shipment_id: str, stamp: int, *, empty: bool = False, **values: An
         "driver_ids": [],
         "assignment_count": 0,
         **dict(zip(names, readings, strict=True)),
+        "first_reading_at": None if empty else at(0),
+        "last_reading_at": None if empty else at(20),
         "excursion_count": 0 if empty else 1,
         "excursion_minutes": 0.0 if empty else 10.0,
         "longest_excursion_minutes": 0.0,

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from smart_logistics.contracts import bronze, gold, silver
+from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.errors import QualityGateFailed
 from smart_logistics.jobs import data_quality_check
 from smart_logistics.jobs.runner import Context
 from smart_logistics.lake import still, tables
 from smart_logistics.lake.store import Lake
+from smart_logistics.quality import declared
 from tests.spark.quality import lakes
-from tests.spark.silver.builders import at, extract, reading, row
+from tests.spark.quality.damage import PLANTED, damage
 
 Found = dict[tuple[str, str], dict[str, Any]]
 # The readings are of a day long ago, and so is the file's name; a fifth of the records is rejected.
@@ -61,46 +62,11 @@ def damaged(spark: SparkSession, sound: Path, tmp_path_factory: pytest.TempPathF
     root = tmp_path_factory.mktemp("damaged") / "lakehouse"
     shutil.copytree(sound, root)
     lake = lakes.lake_of(spark, root, "data_quality_check")
+    check(lake, "r0")
     damage(lake)
     with pytest.raises(QualityGateFailed) as failure:
         check(lake)
     return recorded(lake), str(failure.value)
-
-
-def damage(lake: Lake) -> None:
-    lakes.land(lake, [reading(100)], file="iot_telemetry_20261101_010000_b.json", told=5)
-    stamp = lake.new_stamp()
-    lakes.append(
-        lake,
-        silver.IOT_TELEMETRY,
-        lakes.silver_reading(stamp, 30, truck_id=" \u2003"),
-        lakes.silver_reading(stamp, 0, is_outlier=True, outlier_reason="SPEED"),
-        stamp=stamp,
-    )
-    extract(lake, drivers=[row("drivers", driver_id=5), row("drivers", driver_id=6)])
-    stamp = lake.new_stamp()
-    lakes.append(lake, silver.DRIVERS, lakes.silver_row(silver.DRIVERS, stamp, driver_id=6), stamp=stamp)
-    extract(lake, drivers=[row("drivers", driver_id=7)])
-    lakes.append(
-        lake, silver.ORDERS, lakes.silver_row(silver.ORDERS, stamp, customer_id=99, order_id="O9"), stamp=stamp
-    )
-    lakes.append(
-        lake,
-        silver.TRUCK_ASSIGNMENTS,
-        lakes.silver_row(silver.TRUCK_ASSIGNMENTS, stamp, assignment_id=2, assignment_start_time=at(599)),
-        stamp=stamp,
-    )
-    lakes.append(
-        lake,
-        silver.SHIPMENT_VERSIONS,
-        lakes.version(stamp, shipment_id="S3", shipment_sk=33, version=2, _row_status="Delivered"),
-        stamp=stamp,
-    )
-    lakes.append(lake, gold.SHIPMENT_ANALYTICS, lakes.analytics("S2", stamp, reading_count=4), stamp=stamp)
-    lakes.append(lake, gold.TEMPERATURE_EXCURSIONS, lakes.excursion(excursion_no=2), stamp=stamp)
-    for n in range(102):
-        again = lakes.silver_row(silver.CUSTOMERS, stamp, customer_id=1000 + n)
-        lakes.append(lake, silver.CUSTOMERS, again, stamp=stamp)
 
 
 def test_a_sound_lakehouse_passes_every_error_check(lake: Lake) -> None:
@@ -109,6 +75,7 @@ def test_a_sound_lakehouse_passes_every_error_check(lake: Lake) -> None:
     assert broken(found, "error") == set()
     assert {name for _, name in broken(found, "warn")} <= OLD_AND_BROKEN
     assert result == {"rows": len(found), "failed": 0, "warned": 5, "verdict": "warn"}
+    assert found["bronze.customers", "rows"]["value"] == 1
     assert found["gold.shipment_analytics", "recomputed"]["detail"].endswith("2 shipments agree")
     assert found["silver.iot_telemetry", "rejection_rate"]["value"] == pytest.approx(2 / 5)
 
@@ -124,40 +91,25 @@ def test_a_second_run_has_nothing_new_and_a_retry_replaces_its_rows(lake: Lake) 
     assert second["bronze.iot_telemetry", "new_rows"]["value"] == 0
 
 
-@pytest.mark.parametrize(
-    ("table", "name"),
-    [
-        ("bronze.processed_files_log", "files_reconciled"),
-        ("silver.iot_telemetry", "readings_reconciled"),
-        ("silver.iot_telemetry", "required"),
-        ("silver.iot_telemetry", "key_unique"),
-        ("silver.drivers", "one_place"),
-        ("silver.orders", "foreign_keys"),
-        ("silver.shipments", "scd2"),
-        ("gold.shipment_analytics", "key_unique"),
-        ("gold.shipment_analytics", "complete"),
-        ("gold.shipment_analytics", "recomputed"),
-        ("gold.temperature_excursions", "excursions_agree"),
-    ],
-)
-def test_damage_fails_the_run_after_everything_was_recorded(damaged: tuple[Found, str], table: str, name: str) -> None:
+@pytest.mark.parametrize(("table", "check_name"), PLANTED)
+def test_each_kind_of_damage_is_seen(damaged: tuple[Found, str], table: str, check_name: str) -> None:
+    row = damaged[0][table, check_name]
+    assert row["status"] == ("fail" if row["severity"] == "error" else "warn"), row
+    assert PLANTED[table, check_name] in row["detail"], row["detail"]
+
+
+def test_every_check_of_the_gate_is_seen_to_say_no() -> None:
+    seen = {name for _, name in PLANTED}
+    assert {check.name for check in declared.GATE if check.threshold is not None} == seen
+
+
+def test_the_failure_names_checks_values_and_limits_after_everything_was_recorded(damaged: tuple[Found, str]) -> None:
     found, error = damaged
-    assert found[table, name]["status"] == "fail", found[table, name]
-    assert "data-quality check(s) failed" in error
-
-
-@pytest.mark.parametrize(
-    ("table", "name"),
-    [
-        ("silver.iot_telemetry", "outlier_rate"),
-        ("silver.customers", "small_files"),
-        ("silver.drivers", "is_behind"),
-        ("silver.truck_assignments", "overlapping_assignments"),
-        ("silver.shipments", "status_agrees"),
-    ],
-)
-def test_oddities_warn(damaged: tuple[Found, str], table: str, name: str) -> None:
-    assert damaged[0][table, name]["status"] == "warn", damaged[0][table, name]
+    failed = [row for row in found.values() if row["status"] == "fail"]
+    assert error.startswith(f"{len(failed)} data-quality check(s) failed: ")
+    first = next(row for row in found.values() if row["check_name"] == "schema" and row["status"] == "fail")
+    assert f"{first['layer']}.{first['table_name']} schema = {first['value']:g}, at most 0" in error
+    assert set(found) == {(table.full_name, one.name) for one, tables in declared.GATE.items() for table in tables}
 
 
 def test_a_failed_check_is_asked_again_by_the_next_run(lake: Lake) -> None:
@@ -173,6 +125,7 @@ def test_a_failed_check_is_asked_again_by_the_next_run(lake: Lake) -> None:
 def test_large_tables_are_read_by_spark_and_judged_alike(
     lake: Lake, damaged: tuple[Found, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    check(lake, "r0")
     monkeypatch.setattr(still, "_FEW_ROWS", 0)
     damage(lake)
     with pytest.raises(QualityGateFailed):
