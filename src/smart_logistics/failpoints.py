@@ -60,6 +60,7 @@ POINTS: Mapping[str, str] = {
     "gold_aggregate.analytics": "the shipments are merged",
     "data_quality_check.measured": "the checks are made, nothing is recorded",
     "data_quality_check.recorded": "the results are recorded, the verdict is not given",
+    "full_audit.recorded": "the results are recorded, the verdict is not given",
     "table.locked": "the table's lock is held, nothing is written",
     "table.committed": "the commit is there, not synced to the disk, the lock is held",
     "table.released": "the commit is on the disk, the lock is free",

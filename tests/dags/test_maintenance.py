@@ -11,10 +11,10 @@ from airflow.timetables.base import TimeRestriction
 
 from smart_logistics.settings import REPOSITORY
 
-EDGES = {"lakehouse_maintenance": {"clean_up"}, "clean_up": set()}
+EDGES = {"lakehouse_maintenance": {"clean_up"}, "clean_up": set(), "full_audit": set()}
 
 
-def test_its_tasks_follow_each_other(upkeep: Any) -> None:
+def test_upkeep_is_done_in_order_and_the_audit_beside_it(upkeep: Any) -> None:
     assert {task.task_id: set(task.downstream_task_ids) for task in upkeep.tasks} == EDGES
 
 

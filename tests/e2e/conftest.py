@@ -6,12 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.mailbox import Mailbox
 from tests.e2e.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that is not up yet; its path has a space in it, its waits are short."""
+def mailbox() -> Iterator[Mailbox]:
+    """The mail server of the stack, and what came."""
+    with Mailbox.open() as box:
+        yield box
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Stack]:
+    """A stack that is not up yet; its path has a space in it, its waits are short, its mails are caught."""
     home = tmp_path_factory.mktemp("a home") / "of our own"
     one = Stack(
         home,
@@ -21,6 +29,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "RETRY_DELAY_SECONDS": "5",
             "MAX_RETRY_DELAY_SECONDS": "10",
             "SETTLE_SECONDS": "1",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(mailbox.port),
+            "SMTP_FROM": "alerts@example.com",
+            "SMTP_TO": "oncall@example.com",
         },
     )
     yield one

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from smart_logistics.contracts.ops import DQ_METRICS
+from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.audit_gold import gold_rebuilt
 from smart_logistics.jobs.audit_silver import readings_rebuilt, rows_rebuilt
@@ -43,6 +44,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     with lake.writing(DQ_METRICS):
         rows = [outcome.row(run_id, instant(stamp)) for outcome in outcomes]
         metrics.replace(lake.root, run_id, rows, app=lake.job, stamp=None)
+    reached("full_audit.recorded")
     return conclude(outcomes, run_id)
 
 
