@@ -24,6 +24,8 @@ DQ_METRICS = Table(
     ),
     key=("run_id", "layer", "table_name", "check_name"),
     clustered_by=("checked_at",),
+    # Its progress is a stamp like others: what comes later must have a later one, whatever the clock does.
+    apps=("data_quality_check",),
     constraints=(
         one_of("severity", (severity.value for severity in Severity)),
         one_of("status", ("pass", "warn", "fail")),

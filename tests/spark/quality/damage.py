@@ -82,7 +82,7 @@ def _metadata(lake: Lake) -> None:
     short = Schema(tables.schema(bronze.SOURCE_DELETES).fields[:-1])
     DeltaTable.create(tables.uri(lake.root, bronze.SOURCE_DELETES), schema=short)
     delta(lake, silver.ORDERS).alter.drop_constraint("total_amount_positive")
-    delta(lake, gold.SHIPMENT_ANALYTICS).alter.set_table_properties({HOLD_PROPERTY: "30"})
+    lake.set_table_property(gold.SHIPMENT_ANALYTICS, HOLD_PROPERTY, "30")
     delta(lake, bronze.EXTRACTED["customers"]).delete()
     past = [_past(run_id) for run_id in ("a", "b", "c")]
     tables.append_rows(lake.root, ops.DQ_METRICS, past)
