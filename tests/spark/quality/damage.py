@@ -32,7 +32,7 @@ PLANTED: dict[tuple[str, str], str] = {
     ("silver.iot_telemetry", "total_reconciled"): "in Bronze",
     ("silver.drivers", "one_place"): "key 5",
     ("silver.orders", "from_bronze"): "key O9",
-    ("silver.iot_telemetry", "from_bronze"): "MH12AB1234 2026-11-01 00:00:00",
+    ("silver.iot_telemetry", "from_bronze"): "2026-11-01 00:30:00",
     ("silver.shipments", "scd2"): "shipment_id=S3",
     ("gold.shipment_analytics", "complete"): "shipment_id=S3",
     ("gold.shipment_analytics", "total_complete"): "live shipments",
