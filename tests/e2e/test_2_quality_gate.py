@@ -39,8 +39,8 @@ def test_what_warned_in_the_first_hours_was_mailed_once(stack: Stack, mailbox: M
     warned = {row["run_id"] for row in stack.rows("ops.dq_metrics") if row["status"] == "warn"}
     assert warned
     first = mailbox.wait_for(lambda subject: "warning(s)" in subject)
-    assert "rejection_rate" in text(first)
-    assert "at most 0.05" in text(first)
+    assert "file_lag_minutes (new)" in text(first)
+    assert "at most 120" in text(first)
     digests = [text(mail) for mail in mailbox.mails if "warning(s)" in str(mail["Subject"])]
     new = [name for digest in digests for name in re.findall(r"^(\S+ \S+) \(new\):", digest, re.MULTILINE)]
     assert new
