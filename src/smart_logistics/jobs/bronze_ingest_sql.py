@@ -36,7 +36,7 @@ from smart_logistics.sources.fence import HALF_CIRCLE
 from smart_logistics.sources.postgres import SnapshotConnection, snapshot_of
 
 # So few keys may go at once whatever their share: of six shipment types, two are no accident.
-HANDFUL = 5
+HANDFUL = 2
 AT_ONCE = 3
 
 
