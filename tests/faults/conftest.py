@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.postgres import running
+from tests.spark.bronze.source import Source
 from tests.spark.conftest import lake, spark  # noqa: F401 - fixtures
 
 
@@ -23,3 +29,26 @@ def seed(request: pytest.FixtureRequest) -> int:
     """What every random choice derives from; printed by a failing test's parameters or message."""
     given: int = request.config.getoption("--seed")
     return given
+
+
+@pytest.fixture(scope="session")
+def kill_source() -> Iterator[Source]:
+    """The database of the sites whose jobs are killed."""
+    with running() as server:
+        yield Source(server)
+
+
+@pytest.fixture(scope="session")
+def kill_jars(spark: SparkSession) -> Path:  # noqa: F811 - the fixture
+    """The jars that the session of the tests runs with, for those that are submitted."""
+    return Path(str(spark.conf.get("spark.driver.extraClassPath"))).parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many kills were caught up with, of how many."""
+    counted = {
+        outcome: sum("is_caught_up_with" in report.nodeid for report in terminalreporter.getreports(outcome))
+        for outcome in ("passed", "failed", "error")
+    }
+    if any(counted.values()):
+        terminalreporter.write_line(f"kills caught up with: {counted['passed']}/{sum(counted.values())}")
