@@ -31,9 +31,7 @@ def test_a_record_of_one_that_was_dead_already_holds_nobody_up(tmp_path: Path, z
         pass
 
 
-def test_who_has_lost_its_committer_gets_no_lock(
-    tmp_path: Path, zombie: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_has_lost_its_committer_gets_no_lock(tmp_path: Path, zombie: int, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "lock"
     with monkeypatch.context() as patch:
         patch.setattr(locks, "committer", lambda: zombie)
