@@ -24,7 +24,7 @@ from typing import Any
 from psycopg import sql
 from pyspark.sql import SparkSession
 
-from smart_logistics import failpoints
+from smart_logistics import failpoints, settings
 from smart_logistics.jobs import catalog, submit
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.jobs.runner import Context
@@ -42,10 +42,14 @@ PRODUCERS: Mapping[str, tuple[str, ...]] = {
     "gold_aggregate": ("silver_transactional", "silver_iot"),
     "data_quality_check": JOBS[:-1],
 }
-SETTINGS = {
+# The defaults, but nothing waits, and keys are compared in every run.
+SETTINGS: Mapping[str, Any] = {
+    **{
+        name: settings.BY_NAME[name].parse(settings.BY_NAME[name].default or "")
+        for job in catalog.JOBS.values()
+        for name in job.settings
+    },
     "SETTLE_SECONDS": 0,
-    "MAX_CLOCK_SKEW_MINUTES": 10,
-    "HOLD_MINUTES": 60,
     "DELETE_CHECK_HOURS": 0,
     "MAX_DELETE_PERCENT": 100,
 }
@@ -74,7 +78,7 @@ class Site:
     spark: SparkSession
     jars: Path
     journal: Journal = field(default_factory=Journal)
-    settings: Mapping[str, int] = field(default_factory=lambda: dict(SETTINGS))
+    settings: Mapping[str, Any] = field(default_factory=lambda: dict(SETTINGS))
     runs: int = 0
 
     def __post_init__(self) -> None:
