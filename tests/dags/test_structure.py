@@ -11,7 +11,10 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
-from smart_logistics.jobs.catalog import PIPELINE
+from smart_logistics.contracts import ALL_TABLES, lineage
+from smart_logistics.contracts.source import SOURCE_TABLES
+from smart_logistics.jobs.catalog import JOBS, PIPELINE
+from smart_logistics.orchestration.run_record import DAG_IDS
 from smart_logistics.settings import REPOSITORY
 from tests.dags.conftest import plain_environment
 
@@ -125,3 +128,30 @@ def test_it_is_short_and_parses_fast_without_network_and_spark() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("job", JOBS.values(), ids=lambda job: job.name)
+def test_a_jobs_task_declares_the_tables_that_it_reads_and_writes(dag: Any, job: Any) -> None:
+    task = dag.get_task(job.name)
+    assert {asset.name for asset in task.outlets} == {table.full_name for table in lineage.writes(job.name)}
+    assert {table.full_name for table in lineage.reads(job.name)} <= {asset.name for asset in task.inlets}
+    assert all(asset.uri.startswith("x-logistics://") for asset in (*task.inlets, *task.outlets))
+
+
+def test_every_table_of_the_lake_comes_from_a_job_and_gold_from_the_sources() -> None:
+    written = {table.full_name: job for job in JOBS for table in lineage.writes(job)}
+    assert {table.full_name for table in ALL_TABLES if table.layer != "ops"} <= set(written)
+    sources: set[str] = set()
+    behind = ["gold_aggregate"]
+    while behind:
+        job = behind.pop()
+        sources.update(lineage.source_tables(job))
+        behind += {written[table.full_name] for table in lineage.reads(job)}
+    assert sources == {table.name for table in SOURCE_TABLES}
+
+
+def test_no_two_dags_have_a_task_of_the_same_name(bag: DagBag) -> None:
+    """Tries are recorded by run and task; runs of two DAGs may be named alike."""
+    names = [task.task_id for one in bag.dags.values() for task in one.tasks]
+    assert len(set(names)) == len(names)
+    assert set(bag.dags) == set(DAG_IDS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from tests.e2e.mailbox import Mailbox
+from tests.e2e.monitors import LINEAGE, Listener
 from tests.e2e.stack import Stack
 
 
@@ -18,8 +20,15 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Stack]:
-    """A stack that is not up yet; its path has a space in it, its waits are short, its mails are caught."""
+def statsd() -> Iterator[Listener]:
+    """A StatsD server that keeps what it hears."""
+    with closing(Listener()) as listener:
+        yield listener
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, statsd: Listener) -> Iterator[Stack]:
+    """A stack that is not up yet; its path has a space in it, its waits are short, its mails and figures are caught."""
     home = tmp_path_factory.mktemp("a home") / "of our own"
     one = Stack(
         home,
@@ -33,6 +42,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterato
             "SMTP_PORT": str(mailbox.port),
             "SMTP_FROM": "alerts@example.com",
             "SMTP_TO": "oncall@example.com",
+            "STATSD": f"127.0.0.1:{statsd.port}",
+            "OPENLINEAGE": f"file:{home.parent / LINEAGE}",
         },
     )
     yield one
