@@ -54,7 +54,6 @@ def gauges(lakehouse: str, landing: Path) -> None:
     """Measure the tables and send every gauge; does nothing where nobody listens."""
     if is_on():
         send_gauges(measure.collect(measure.parts(lakehouse, landing)))
-        _flush()
 
 
 def send_gauges(samples: Iterable[Sample]) -> None:
@@ -81,12 +80,3 @@ def _initialise() -> None:
         stats.initialize(
             factory=stats_utils.get_stats_factory(), export_legacy_names=conf.getboolean("metrics", "legacy_names_on")
         )
-
-
-def _flush() -> None:
-    """Send what OpenTelemetry holds back for its next interval, which the process of a callback does not live to."""
-    if conf.getboolean("metrics", "otel_on", fallback=False):
-        from opentelemetry import metrics
-
-        provider: Any = metrics.get_meter_provider()
-        provider.force_flush()
