@@ -63,7 +63,8 @@ def _actions(commit: Path) -> list[dict[str, Any]]:
         LakeDamaged: it is empty or cut off.
     """
     try:
-        actions = [json.loads(line) for line in commit.read_text("utf-8").splitlines() if line]
+        # Lines end with a line feed and nothing else: the statistics hold any character of any text.
+        actions = [json.loads(line) for line in commit.read_bytes().split(b"\n") if line]
     except ValueError:
         actions = []
     if not actions:

@@ -91,6 +91,13 @@ def test_a_whole_commit_whose_writer_was_killed_counts(site: Site) -> None:
     assert site.newest().name in {path.name for path in site.copies.iterdir()}
 
 
+def test_a_text_with_every_kind_of_line_end_in_it_is_no_damage(site: Site) -> None:
+    hostile = "a\u2028b\u2029c\x85d\x0be\x0cf\r\ng\x1ch"
+    site.append(hostile)
+    tables.check_all(site.root)
+    assert hostile in site.keys()
+
+
 def test_an_empty_commit_whose_writer_was_killed_is_refused_until_it_is_moved_away(site: Site) -> None:
     site.append_unacknowledged("lost with the power")
     commit = site.newest()
