@@ -7,6 +7,7 @@ Whoever needs more than a place to send to sets Airflow's variables (``AIRFLOW__
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,15 +47,16 @@ def options(settings: Settings) -> dict[str, dict[str, str]]:
 
 
 def environment(settings: Settings) -> Mapping[str, str]:
-    """Return the variables by which OpenTelemetry's own client is told where to send to."""
+    """Return the variables by which OpenTelemetry's own client is told where to send to; those that are set win."""
     if not settings["OTEL"]:
         return {}
     host, port = settings["OTEL"]
-    return {
+    told = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{host}:{port}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_SERVICE_NAME": NAME,
     }
+    return {name: os.environ.get(name, value) for name, value in told.items()}
 
 
 def transport(place: str) -> dict[str, object]:

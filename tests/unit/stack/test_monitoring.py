@@ -93,3 +93,10 @@ def test_the_token_for_scraping_is_made_once_and_private(root: Path, home: Home)
     assert stat.S_IMODE(named.stat().st_mode) == 0o600
     configuration(given_by(root), home)
     assert named.read_text() == token
+
+
+def test_a_collector_that_its_own_variable_names_wins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318")
+    found = monitoring.environment(given_by(root, OTEL="other:1"))
+    assert found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "https://collector:4318"
+    assert found["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
