@@ -104,6 +104,10 @@ load: install-dev ## TRANSACTIONS=100000 of every kind beside repeated extractio
 test-stack: install-dev ## End to end on the real stack, in a home of its own
 	@$(VENV)/bin/python $(PYTEST) tests/e2e
 
+.PHONY: test-kills
+test-kills: install-dev ## Kill each part of the running stack in the middle of a run (half an hour)
+	@$(VENV)/bin/python $(PYTEST) tests/kills
+
 .PHONY: format
 format: install-dev ## Let the formatter decide
 	@$(VENV)/bin/ruff format src tests dags benchmarks

@@ -35,7 +35,7 @@ from tests.oracle.hostile_data import Wave
 from tests.oracle.source_tables import BY_NAME
 from tests.spark.bronze.source import Source
 
-JOBS = tuple(catalog.JOBS)
+JOBS = tuple(catalog.PIPELINE)
 PRODUCERS: Mapping[str, tuple[str, ...]] = {
     "silver_transactional": ("bronze_ingest_sql",),
     "silver_iot": ("bronze_ingest_iot",),
