@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
@@ -33,11 +36,14 @@ def is_candidate() -> Column:
 
 
 def beside_new(is_new: Column) -> Column:
-    """Whether one of a reading's neighbours is new: only these can have another flag than before."""
+    """Whether one of a reading's neighbours is new: only these can have another flag than before.
+
+    One that is further away in time is no neighbour. Where it is taken for one, a reading at the edge of what was
+    loaded is judged without its neighbour on the other side.
+    """
     in_time = Window.partitionBy("truck_id", is_candidate()).orderBy("event_ts")
-    return F.coalesce(F.lag(is_new).over(in_time), F.lit(False)) | F.coalesce(
-        F.lead(is_new).over(in_time), F.lit(False)
-    )
+    others = [F.lag(_neighbour(is_new)).over(in_time), F.lead(_neighbour(is_new)).over(in_time)]
+    return reduce(or_, [F.coalesce(_is_near(other) & other["is_new"], F.lit(False)) for other in others])
 
 
 def great_circle_km(latitude: Column, longitude: Column, other_latitude: Column, other_longitude: Column) -> Column:
@@ -63,8 +69,17 @@ def with_speed_flags(readings: DataFrame) -> DataFrame:
     return readings.withColumn("outlier_reason", reason).withColumn("is_outlier", F.col("outlier_reason").isNotNull())
 
 
-def _neighbour() -> Column:
-    return F.struct("event_ts", "latitude", "longitude")
+def _neighbour(is_new: Column | None = None) -> Column:
+    further = [] if is_new is None else [is_new.alias("is_new")]
+    return F.struct("event_ts", "latitude", "longitude", *further)
+
+
+def _apart(neighbour: Column) -> Column:
+    return F.abs(F.unix_micros("event_ts") - F.unix_micros(neighbour["event_ts"]))
+
+
+def _is_near(neighbour: Column) -> Column:
+    return _apart(neighbour) <= NEIGHBOUR_HOURS * _MICROSECONDS_PER_HOUR
 
 
 def _previous(in_time: WindowSpec) -> Column:
@@ -77,7 +92,6 @@ def _next(in_time: WindowSpec) -> Column:
 
 def _too_fast(neighbour: Column) -> Column:
     """Return whether the speed to ``neighbour`` is above the limit; null where none is near enough in time."""
-    apart = F.abs(F.unix_micros("event_ts") - F.unix_micros(neighbour["event_ts"]))
     km = great_circle_km(F.col("latitude"), F.col("longitude"), neighbour["latitude"], neighbour["longitude"])
-    speed = km / (apart / F.lit(float(_MICROSECONDS_PER_HOUR)))
-    return F.when(apart <= NEIGHBOUR_HOURS * _MICROSECONDS_PER_HOUR, speed > SPEED_LIMIT_KMH)
+    speed = km / (_apart(neighbour) / F.lit(float(_MICROSECONDS_PER_HOUR)))
+    return F.when(_is_near(neighbour), speed > SPEED_LIMIT_KMH)
