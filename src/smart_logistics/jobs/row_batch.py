@@ -209,16 +209,22 @@ class RowBatch:
     def _gone(self, *, orphans: bool) -> DataFrame | None:
         """Return the keys found gone since the last run, in the key's own type (``source_key``, ``_gone_at``).
 
-        With ``orphans`` those found gone earlier too: an orphan may come in after its row went.
+        With ``orphans`` those of the judged keys that were found gone earlier, too: an orphan may come in after its row
+        went. Of other keys they say nothing any more: a later version, valid or not, may have ended what they say.
         """
         if not self.letters.last_gone or not (self.has_gone or orphans):
             return None
-        since = 0 if orphans else self.since
-        rows = self.lake.since(SOURCE_DELETES, since, column="_ingested_at")
+        rows = self.lake.since(SOURCE_DELETES, 0 if orphans else self.since, column="_ingested_at")
         type_ = next(c.type for c in self.source.columns if c.name == self.source.key)
-        return rows.filter(F.col("source_table") == self.source.name).select(
+        found = rows.filter(F.col("source_table") == self.source.name).select(
             F.col("source_key").cast(type_), F.col("_ingested_at").alias("_gone_at")
         )
+        if not orphans:
+            return found
+        is_new = F.col("_gone_at") > instant_literal(self.since)
+        judged = self.judged.select(F.col(self.source.key).alias("source_key")).distinct()
+        earlier = found.filter(~is_new).join(judged, "source_key", "left_semi")
+        return found.filter(is_new).unionByName(earlier)
 
     def settle(self, *, orphans: bool) -> DataFrame:
         """Return what Silver should hold for the touched keys (see ``latest.settled``)."""

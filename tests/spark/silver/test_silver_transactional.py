@@ -188,6 +188,19 @@ def test_a_deleted_row_stays_marked_its_shipment_ends_and_nobody_is_orphaned(lak
     ]
 
 
+def test_a_row_that_an_invalid_version_revived_stays_alive_while_orphans_are_tried_again(lake: Lake) -> None:
+    extract(lake, **parents())
+    run(lake)
+    lose(lake, "orders", "O1")
+    run(lake)
+    extract(lake, orders=[row("orders", total_amount=Decimal("-1.00")), row("orders", order_id="O2", customer_id=9)])
+    run(lake)
+    assert rows(lake, silver.ORDERS, "order_id", "is_deleted") == [("O1", False)]
+    extract(lake, customers=[row("customers", customer_id=9)])
+    run(lake)
+    assert rows(lake, silver.ORDERS, "order_id", "is_deleted") == [("O1", False), ("O2", False)]
+
+
 def test_an_assignment_remembers_the_shipments_it_left(lake: Lake) -> None:
     extract(lake, **parents() | {"shipments": [row("shipments"), row("shipments", shipment_id="S2")]})
     extract(lake, truck_assignments=[row("truck_assignments")])
