@@ -26,6 +26,7 @@ _STEPS = (
 )
 # A distance at exactly 150 km/h is decided by the last bit of a sine; a ten-millionth beside it is not.
 _SPEEDS_KMH = (0.0, 60.0, 149.0, 150.0 * (1 - 1e-7), 150.0 * (1 + 1e-7), 400.0)
+_STARTS = {PLATES[3]: 90.0, PLATES[4]: -90.0}  # °; at the poles all longitudes are one place
 _EDGES = (0.0, 0.1, 2.0, 2.0000001, 5.0, 5.0000001, 30.0)
 _COORDINATES: tuple[Row, ...] = (
     {"latitude": None},
@@ -173,9 +174,9 @@ def _instants(rng: Random, count: int) -> list[datetime]:
 
 
 def _track(rng: Random, plate: str, instants: list[datetime]) -> list[Row]:
-    latitude, before = 0.0, instants[0]
+    latitude, before = _STARTS.get(plate, 0.0), instants[0]
     records = []
-    for at in instants:
+    for number, at in enumerate(instants):
         kilometres = rng.choice(_SPEEDS_KMH) * min((at - before) / timedelta(hours=1), 6.0)
         latitude += math.degrees(kilometres / EARTH_RADIUS_KM) * (-1 if latitude > 0 else 1)
         record: Row = {
@@ -183,7 +184,8 @@ def _track(rng: Random, plate: str, instants: list[datetime]) -> list[Row]:
             "timestamp": _written(rng, at),
             "temperature": _temperature(rng),
             "latitude": latitude,
-            "longitude": 77.0,
+            # Where the date line is, two longitudes are one place.
+            "longitude": (180.0, -180.0)[number % 2] if plate == PLATES[2] else 77.0,
         }
         if rng.random() < 0.15:
             record |= rng.choice(_COORDINATES)

@@ -17,7 +17,8 @@ MICROSECOND = timedelta(microseconds=1)
 
 # As typed at a source: trimmed and upper case they are four trucks, one plate being shared by two vehicles.
 PLATES = ("MH01AB1234", " mh01ab1234\u2003", "ka05xy0001", "\u00a0straße 7\t", "DL3C\u00c9 9")
-KEYS: Mapping[str, tuple[Any, ...]] = {
+Keys = Mapping[str, tuple[Any, ...]]
+KEYS: Keys = {
     "customers": tuple(range(1, 6)),
     "orders": tuple(f"O-{number}" for number in range(1, 9)),
     "vehicles": tuple(range(1, 7)),
@@ -90,26 +91,26 @@ BREAKS: Mapping[str, tuple[Row, ...]] = {
 }
 
 
-def valid_row(rng: Random, table: str, key: Any, updated_at: datetime) -> Row:
+def valid_row(rng: Random, table: str, key: Any, updated_at: datetime, keys: Keys = KEYS) -> Row:
     """Return a row of ``table`` that no rule of its own rejects; parents are named whether or not they are there."""
-    made = _MAKERS[table](rng, key)
+    made = _MAKERS[table](rng, key, keys)
     return {**made, "updated_at": updated_at}
 
 
-def version(rng: Random, table: str, key: Any, updated_at: datetime) -> Row:
-    """Return a row, broken in about one of three."""
-    row = valid_row(rng, table, key, updated_at)
-    return row | rng.choice(BREAKS[table]) if rng.random() < 0.35 else row
+def version(rng: Random, table: str, key: Any, updated_at: datetime, keys: Keys = KEYS, *, broken: float = 0.35) -> Row:
+    """Return a row, a share of them ``broken``. ``keys`` are those that its foreign keys may name."""
+    row = valid_row(rng, table, key, updated_at, keys)
+    return row | rng.choice(BREAKS[table]) if rng.random() < broken else row
 
 
-def events(rng: Random, first_id: int, count: int) -> list[Row]:
+def events(rng: Random, first_id: int, count: int, keys: Keys = KEYS) -> list[Row]:
     """Return status events with growing ids at instants that go back and forth, meet, and repeat statuses."""
     return [
         {
             "event_id": first_id + number,
-            "shipment_id": rng.choice((*KEYS["shipments"], "S-404", None))
+            "shipment_id": rng.choice((*keys["shipments"], "S-404", None))
             if rng.random() < 0.2
-            else rng.choice(KEYS["shipments"]),
+            else rng.choice(keys["shipments"]),
             "status": rng.choice(NOT_STATUSES) if rng.random() < 0.12 else rng.choice(STATUSES[:4]),
             "changed_at": None if rng.random() < 0.03 else T0 + rng.randrange(12) * timedelta(hours=1),
         }
@@ -117,15 +118,15 @@ def events(rng: Random, first_id: int, count: int) -> list[Row]:
     ]
 
 
-def _customer(rng: Random, key: Any) -> Row:
+def _customer(rng: Random, key: Any, keys: Keys) -> Row:
     texts = {"name": f"Customer {key}", "email": "a@b.example", "phone": "1", "address": "Street\n1", "city": "पुणे"}
     return {"customer_id": key, **texts, "created_at": T0}
 
 
-def _order(rng: Random, key: Any) -> Row:
+def _order(rng: Random, key: Any, keys: Keys) -> Row:
     return {
         "order_id": key,
-        "customer_id": rng.choice(KEYS["customers"]),
+        "customer_id": rng.choice(keys["customers"]),
         "order_date": T0,
         "total_amount": Decimal(rng.randrange(10**9)) / 100,
         "priority": rng.choice(("High", None)),
@@ -133,7 +134,7 @@ def _order(rng: Random, key: Any) -> Row:
     }
 
 
-def _vehicle(rng: Random, key: Any) -> Row:
+def _vehicle(rng: Random, key: Any, keys: Keys) -> Row:
     return {
         "vehicle_id": key,
         # Vehicles keep their plate mostly, and change it sometimes: Gold follows the current one.
@@ -146,17 +147,17 @@ def _vehicle(rng: Random, key: Any) -> Row:
     }
 
 
-def _driver(rng: Random, key: Any) -> Row:
+def _driver(rng: Random, key: Any, keys: Keys) -> Row:
     texts = {"name": f"Driver {key}", "phone_number": "1", "license_number": "L", "status": "Active"}
     return {"driver_id": key, **texts, "rating": Decimal(rng.randrange(500)) / 100, "created_at": T0}
 
 
-def _warehouse(rng: Random, key: Any) -> Row:
+def _warehouse(rng: Random, key: Any, keys: Keys) -> Row:
     texts = {"name": f"Hub {key}", "city": rng.choice(("Pune", "Delhi", None)), "state": "MH", "pincode": "411001"}
     return {"warehouse_id": key, **texts, "latitude": 18.5, "longitude": 73.9, "capacity_sqft": 1, "created_at": T0}
 
 
-def _shipment_type(rng: Random, key: Any) -> Row:
+def _shipment_type(rng: Random, key: Any, keys: Keys) -> Row:
     lowest, highest, minutes = rng.choice(LIMITS)
     return {
         "type_name": key,
@@ -167,15 +168,15 @@ def _shipment_type(rng: Random, key: Any) -> Row:
     }
 
 
-def _shipment(rng: Random, key: Any) -> Row:
+def _shipment(rng: Random, key: Any, keys: Keys) -> Row:
     expected = rng.choice((None, T0 + 20 * HALF_HOUR))
     actual = rng.choice((None, T0 + 20 * HALF_HOUR, T0 + 20 * HALF_HOUR + MICROSECOND, T0 + 19 * HALF_HOUR))
     return {
         "shipment_id": key,
-        "order_id": rng.choice(KEYS["orders"]),
-        "origin_warehouse_id": rng.choice(KEYS["warehouses"]),
+        "order_id": rng.choice(keys["orders"]),
+        "origin_warehouse_id": rng.choice(keys["warehouses"]),
         "destination_city": rng.choice(("Mumbai", None)),
-        "shipment_type": rng.choice(KEYS["shipment_types"]),
+        "shipment_type": rng.choice(keys["shipment_types"]),
         "status": rng.choice(STATUSES),
         "expected_delivery_at": expected,
         "actual_delivery_at": actual,
@@ -183,14 +184,14 @@ def _shipment(rng: Random, key: Any) -> Row:
     }
 
 
-def _assignment(rng: Random, key: Any) -> Row:
+def _assignment(rng: Random, key: Any, keys: Keys) -> Row:
     start = T0 + rng.randrange(24) * HALF_HOUR
     length = rng.choice((None, 0, 1, 2, 4, 12, 48))
     return {
         "assignment_id": key,
-        "shipment_id": rng.choice(KEYS["shipments"]),
-        "vehicle_id": rng.choice(KEYS["vehicles"]),
-        "driver_id": rng.choice(KEYS["drivers"]),
+        "shipment_id": rng.choice(keys["shipments"]),
+        "vehicle_id": rng.choice(keys["vehicles"]),
+        "driver_id": rng.choice(keys["drivers"]),
         "assignment_start_time": start,
         "assignment_end_time": None if length is None else start + length * HALF_HOUR,
         "status": rng.choice(("ACTIVE", "COMPLETED", "COMPLETED", "CANCELLED")),

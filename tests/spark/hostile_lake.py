@@ -32,7 +32,12 @@ _BRONZE_ONLY = frozenset({"bronze.processed_files_log", "bronze.iot_telemetry"})
 
 def waves(seed: int, count: int, **options: Any) -> list[Wave]:
     """Return hostile waves whose moments are later than now."""
-    return [replace(wave, at=wave.at + _AHEAD) for wave in hostile_waves(seed, count, **options)]
+    return [ahead(wave) for wave in hostile_waves(seed, count, **options)]
+
+
+def ahead(wave: Wave) -> Wave:
+    """Return a wave at a moment later than now."""
+    return replace(wave, at=wave.at + _AHEAD)
 
 
 def stamp_of(moment: datetime) -> int:

@@ -43,7 +43,8 @@ class Table:
     ``key`` identifies a row; ``partitions`` are columns of the table, in the order of the folders; ``clustered_by`` are
     the columns by which it is looked up: maintenance lays rows that are near in them into the same file. ``apps`` are
     the names under which jobs record their progress in its commits. ``constraints`` are CHECKs that every writer
-    obeys.
+    obeys. ``near`` is the column by whose range the rows of some keys are found, where the first of the key would not
+    do: rows that come together lie apart in it.
     """
 
     layer: str
@@ -55,12 +56,13 @@ class Table:
     clustered_by: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    near: str = ""
 
     def __post_init__(self) -> None:
         names = self.column_names
         if len(set(names)) != len(names):
             raise ValueError(f"{self.full_name}: a column is declared twice")
-        for name in (*self.key, *self.partitions, *self.clustered_by):
+        for name in (*self.key, *self.partitions, *self.clustered_by, *filter(None, [self.near])):
             if name not in names:
                 raise ValueError(f"{self.full_name}: {name} is not one of its columns")
         if {*self.partitions} & {*self.clustered_by}:
@@ -70,6 +72,11 @@ class Table:
     def full_name(self) -> str:
         """``layer.name``, as in a query."""
         return f"{self.layer}.{self.name}"
+
+    @property
+    def range_column(self) -> str:
+        """The column by whose range the rows of some keys are found: files that hold none of them are left alone."""
+        return self.near or self.key[0]
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -137,6 +137,7 @@ SHIPMENT_VERSIONS = Table(
         same("is_current", "effective_end_ts IS NULL", "effective_end_ts IS NOT NULL"),
         Constraint("deleted_not_current", "NOT is_current OR NOT is_deleted"),
     ),
+    near="shipment_id",
 )
 
 IOT_TELEMETRY = Table(
@@ -166,6 +167,7 @@ IOT_TELEMETRY = Table(
         Constraint("latitude_flagged", f"is_outlier OR {_within('latitude', -LATITUDE_LIMIT, LATITUDE_LIMIT)}"),
         Constraint("longitude_flagged", f"is_outlier OR {_within('longitude', -LONGITUDE_LIMIT, LONGITUDE_LIMIT)}"),
     ),
+    near="event_ts",
 )
 
 LATEST: dict[str, Table] = {

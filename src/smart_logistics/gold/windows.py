@@ -1,9 +1,12 @@
-"""Days in which a set of assignments may have readings, as a predicate that Delta prunes partitions by."""
+"""Days in which assignments may have readings, and assignments that may have readings of some days, as predicates.
+
+Made of literals, so that partitions and files of other times are left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from smart_logistics.lake.at_hand import Condition, Where
 
@@ -31,3 +34,16 @@ def within(column: str, spans: Iterable[Days]) -> Where:
         starts: list[Condition] = [(column, ">=", first)]
         where.append(starts if last is None else [*starts, (column, "<=", last)])
     return where
+
+
+def under_way(starts_at: str, ends_at: str, spans: Iterable[Days]) -> Where:
+    """Return the condition that the time from ``starts_at`` to ``ends_at`` (null = open) touches one of ``spans``."""
+    where: list[list[Condition]] = []
+    for first, last in merged(spans):
+        begun: list[Condition] = [] if last is None else [(starts_at, "<", _midnight(last + timedelta(days=1)))]
+        where += [[*begun, (ends_at, ">", _midnight(first))], [*begun, (ends_at, "null", None)]]
+    return where
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

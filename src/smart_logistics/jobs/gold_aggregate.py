@@ -6,7 +6,7 @@ and computes both again; the same Silver gives the same rows, so nothing is left
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -17,12 +17,13 @@ from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS, TE
 from smart_logistics.contracts.model import Table
 from smart_logistics.failpoints import reached
 from smart_logistics.gold import affected, analytics, assignments, excursions, points, temperatures
-from smart_logistics.gold.windows import within
+from smart_logistics.gold.windows import under_way, within
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
+from smart_logistics.lake.at_hand import Where
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.operations import OPERATION
-from smart_logistics.lake.reading import Reader
+from smart_logistics.lake.reading import Reader, among
 from smart_logistics.lake.store import Lake, instant_literal
 
 PRODUCERS = ("silver_transactional", "silver_iot")
@@ -78,13 +79,16 @@ class Wanted:
         for frame in self._kept:
             frame.unpersist()
 
-    def of(self, ids: DataFrame, shipments: DataFrame) -> tuple[DataFrame, DataFrame]:
+    def of(
+        self, ids: DataFrame, shipments: DataFrame, known: Sequence[str] | None = None
+    ) -> tuple[DataFrame, DataFrame]:
         """Return the rows of analytics (without ``updated_at``) and of excursions that these shipments should have.
 
-        ``ids`` name the shipments, ``shipments`` are all their versions.
+        ``ids`` name the shipments (``known``: the same, where they were collected), ``shipments`` are all their
+        versions.
         """
         facts = self.keep(self.facts(shipments))
-        carried = self.keep(self.counting(self.lake.lookup(silver.TRUCK_ASSIGNMENTS, _ID, ids)))
+        carried = self.keep(self.counting(self.lake.lookup(silver.TRUCK_ASSIGNMENTS, _ID, ids, known=known)))
         readings = self.keep(
             points.held(points.matched(self.readings(carried), carried), self._limits(facts), self.hold)
         )
@@ -132,17 +136,19 @@ class _Batch(Wanted):
     def run(self, stamp: int) -> Mapping[str, object]:
         """Compute and merge; return the counts."""
         ids = self.keep(self.affected())
-        shipments = self.keep(self.lake.lookup(silver.SHIPMENT_VERSIONS, _ID, ids))
+        known = self.lake.literals(ids, [_ID])[_ID]
+        shipments = self.keep(self.lake.lookup(silver.SHIPMENT_VERSIONS, _ID, ids, known=known))
         months, count = self._months(shipments)
         if not count:
             for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS):
                 self.lake.advance(table, stamp)
             return {"rows": 0, "shipments": 0, "excursions": 0}
-        rows, judged_runs = self.of(ids, shipments)
+        rows, judged_runs = self.of(ids, shipments, known)
+        there = self._there(months, known)
         reached("gold_aggregate.computed")
-        changed = self._merge(TEMPERATURE_EXCURSIONS, judged_runs, ids, months, stamp)
+        changed = self._merge(TEMPERATURE_EXCURSIONS, judged_runs, ids, there, stamp)
         reached("gold_aggregate.excursions")
-        changed += self._merge(SHIPMENT_ANALYTICS, rows, ids, months, stamp)
+        changed += self._merge(SHIPMENT_ANALYTICS, rows, ids, there, stamp)
         reached("gold_aggregate.analytics")
         return {"rows": changed, "shipments": count, "excursions": judged_runs.count()}
 
@@ -164,12 +170,25 @@ class _Batch(Wanted):
             found.append(affected.by_assignments(self._assignments_of(changed)))
         if _has_news(self.lake, silver.IOT_TELEMETRY, self.seen):
             readings = self.keep(self.lake.since(silver.IOT_TELEMETRY, self.seen).select("truck_id", "event_ts"))
-            vehicles = self.lake.lookup(silver.VEHICLES, "license_plate", readings.select("truck_id"))
-            found.append(affected.by_readings(readings, self.counting(self._assignments_of(vehicles))))
+            found.append(affected.by_readings(readings, self.counting(self._carrying(readings))))
         return reduce(DataFrame.union, found).distinct()
 
     def _assignments_of(self, vehicles: DataFrame) -> DataFrame:
         return self.lake.lookup(silver.TRUCK_ASSIGNMENTS, "vehicle_id", vehicles.select("vehicle_id"))
+
+    def _carrying(self, readings: DataFrame) -> DataFrame:
+        """Return the assignments of the readings' trucks that are under way on the readings' days."""
+        days = self.lake.literals(readings.select(F.to_date("event_ts").alias("day")), ["day"])["day"]
+        if days == []:
+            return self.lake.nothing(silver.TRUCK_ASSIGNMENTS)
+        trucks = self.lake.rows(silver.VEHICLES, []).join(
+            readings.select("truck_id").distinct(), F.col("license_plate") == F.col("truck_id"), "left_semi"
+        )
+        # Of a truck's assignments most are over; those of other days are left out, or a year of them would be read.
+        also = (
+            [[]] if days is None else under_way("assignment_start_time", "assignment_end_time", [(d, d) for d in days])
+        )
+        return self.lake.lookup(silver.TRUCK_ASSIGNMENTS, "vehicle_id", trucks.select("vehicle_id"), also=also)
 
     @staticmethod
     def _months(shipments: DataFrame) -> tuple[list[tuple[int, int]], int]:
@@ -185,8 +204,13 @@ class _Batch(Wanted):
 
     # What is written
 
-    def _merge(self, table: Table, wanted: DataFrame, ids: DataFrame, months: list[tuple[int, int]], stamp: int) -> int:
-        there = [[("year", "=", year), ("month", "=", month)] for year, month in months]
+    @staticmethod
+    def _there(months: list[tuple[int, int]], ids: Sequence[str] | None) -> Where:
+        """Return where in Gold the rows of the shipments lie; ``ids`` is None where they are too many to name."""
+        named = among(_ID, ids) if ids else []
+        return [[("year", "=", year), ("month", "=", month), *named] for year, month in months]
+
+    def _merge(self, table: Table, wanted: DataFrame, ids: DataFrame, there: Where, stamp: int) -> int:
         existing = self.keep(self.lake.rows(table, there).join(F.broadcast(ids), _ID, "left_semi"))
         compared = [name for name in table.column_names if name != "updated_at"]
         changes = difference(existing, wanted, table.key, compared, delete=True)

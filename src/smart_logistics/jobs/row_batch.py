@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,7 @@ from smart_logistics.contracts.silver import USED_BY_GOLD
 from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
+from smart_logistics.lake.at_hand import Condition
 from smart_logistics.lake.store import Lake, instant, instant_literal
 from smart_logistics.lake.waiting import Waiting
 from smart_logistics.silver import dead_letter, latest, shipment_history
@@ -130,10 +132,16 @@ class RowBatch:
         )
 
     def _orphans(self) -> DataFrame:
-        return dead_letter.orphans(self._all_letters(), self.source)
+        # Whether a newer version of an orphan was rejected later is asked, too.
+        since = self.letters.orphan_days[0]
+        return dead_letter.orphans(self._letters([day for day in self.letters.days if day >= since]), self.source)
 
-    def _all_letters(self) -> DataFrame:
-        return self.lake.rows(REJECTED_RECORDS, [[("source_table", "=", self.source.name)]])
+    def _letters(self, days: Sequence[date], also: Sequence[Condition] = ()) -> DataFrame:
+        """Return the table's letters of some days, named literally: those of all days are the whole history."""
+        return self.lake.rows(
+            REJECTED_RECORDS,
+            [[("rejection_date", "in", days), ("source_table", "=", self.source.name), *also]],
+        )
 
     def judge(self, parents: Mapping[str, DataFrame] | None = None, *, orphans: bool = False) -> None:
         """Judge what is new, and with ``orphans`` those that wait.
@@ -181,7 +189,13 @@ class RowBatch:
                 F.collect_set(F.when(F.col(VERDICT).isNull(), F.col("_corrects"))).alias("_corrected"),
             )
         )
-        letters = self._all_letters().filter(dead_letter.is_open() & (F.col("source_key") != ""))
+        keys = self._literals[self.source.key]
+        if keys == []:
+            return
+        of_keys: list[Condition] = [] if keys is None else [("source_key", "in", [str(key) for key in keys])]
+        letters = self._letters(self.letters.open_days, of_keys).filter(
+            dead_letter.is_open() & (F.col("source_key") != "")
+        )
         old = letters.join(
             F.broadcast(newest),
             (F.col("source_key") == F.col("_key")) & (F.col("_ingested_at") < F.col("_newest")),
@@ -194,7 +208,7 @@ class RowBatch:
     def _close_found(self) -> None:
         found = self.judged.filter(F.col("_record_id").isNotNull() & F.col(VERDICT).isNull())
         done = dead_letter.reprocessed(
-            self._all_letters().join(
+            self._letters(self.letters.orphan_days).join(
                 F.broadcast(found.select(F.col("_record_id").alias("record_id"))), "record_id", "left_semi"
             )
         )
@@ -214,11 +228,13 @@ class RowBatch:
         """
         if not self.letters.last_gone or not (self.has_gone or orphans):
             return None
-        rows = self.lake.since(SOURCE_DELETES, 0 if orphans else self.since, column="_ingested_at")
+        where: list[list[Condition]] = [[("_ingested_at", ">", instant(self.since))]]
+        keys = self._literals[self.source.key]
+        if orphans and keys != []:
+            where.append([] if keys is None else [("source_key", "in", [str(key) for key in keys])])
+        rows = self.lake.rows(SOURCE_DELETES, [[("source_table", "=", self.source.name), *part] for part in where])
         type_ = next(c.type for c in self.source.columns if c.name == self.source.key)
-        found = rows.filter(F.col("source_table") == self.source.name).select(
-            F.col("source_key").cast(type_), F.col("_ingested_at").alias("_gone_at")
-        )
+        found = rows.select(F.col("source_key").cast(type_), F.col("_ingested_at").alias("_gone_at"))
         if not orphans:
             return found
         is_new = F.col("_gone_at") > instant_literal(self.since)

@@ -13,6 +13,7 @@ from operator import and_, or_
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -22,7 +23,7 @@ from smart_logistics.lake.tables import is_local, open_table
 
 MOST_ROWS = 50_000
 Condition = tuple[str, str, Any]
-"""Column, one of ``= > >= < <= in``, and a value (or, for ``in``, several)."""
+"""Column, one of ``= > >= < <= in null``, and a value (for ``in`` several, for ``null`` none)."""
 Where = Sequence[Sequence[Condition]]
 """Any of these, each of which is all of its conditions."""
 
@@ -33,6 +34,7 @@ _COMPARE: dict[str, Callable[[Column, Any], Column]] = {
     "<": lambda column, value: column < value,
     "<=": lambda column, value: column <= value,
     "in": lambda column, values: column.isin(list(values)),
+    "null": lambda column, _: column.isNull(),
 }
 
 
@@ -46,10 +48,19 @@ def read(lakehouse: str, table: Table, where: Where) -> pa.Table | None:
         rows = dataset.head(MOST_ROWS + 1)
     else:
         near = [[_relaxed(condition) for condition in all_of] for all_of in where]
-        rows = dataset.head(MOST_ROWS + 1, filter=pq.filters_to_expression(near))
+        rows = dataset.head(MOST_ROWS + 1, filter=_expression(near))
     if len(rows) > MOST_ROWS:
         return None
-    return rows.filter(pq.filters_to_expression([list(all_of) for all_of in where])) if any(where) else rows
+    return rows.filter(_expression(where)) if any(where) else rows
+
+
+def _expression(where: Where) -> pc.Expression:
+    return reduce(or_, [reduce(and_, [_one(condition) for condition in all_of]) for all_of in where])
+
+
+def _one(condition: Condition) -> pc.Expression:
+    name, how, _ = condition
+    return pc.field(name).is_null() if how == "null" else pq.filters_to_expression([[condition]])
 
 
 def as_column(where: Where) -> Column:

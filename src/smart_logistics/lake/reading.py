@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import at_hand, tables
-from smart_logistics.lake.at_hand import Where
+from smart_logistics.lake.at_hand import Condition, Where
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # More keys than this are looked up by their range alone.
@@ -41,6 +41,14 @@ def sql_literal(value: Any) -> str:
     if isinstance(value, date):
         return f"DATE'{value.isoformat()}'"
     return str(value) if isinstance(value, int) else quoted(str(value))
+
+
+def among(column: str, keys: Sequence[Any]) -> list[Condition]:
+    """Return the condition that ``column`` is one of ``keys``, of which there is at least one.
+
+    Beside the list, the range: files are skipped by their least and greatest value.
+    """
+    return [(column, ">=", min(keys)), (column, "<=", max(keys)), (column, "in", keys)]
 
 
 def _nullable(frame: DataFrame) -> DataFrame:
@@ -128,21 +136,27 @@ class Reader:
         found = {} if row is None else row.asDict()
         return {name: values if len(values) <= _MOST_LITERAL_KEYS else None for name, values in found.items()}
 
-    def lookup(self, table: Table, column: str, keys: DataFrame, *, known: Sequence[Any] | None = None) -> DataFrame:
+    def lookup(
+        self,
+        table: Table,
+        column: str,
+        keys: DataFrame,
+        *,
+        known: Sequence[Any] | None = None,
+        also: Where = ((),),
+    ) -> DataFrame:
         """Return the rows whose ``column`` is among ``keys`` (one column), naming them literally to skip files.
 
-        ``known`` are the keys where they were collected before (see ``literals``).
+        ``known`` are the keys where they were collected before (see ``literals``), ``also`` a further condition.
         """
         (key,) = keys.columns
         found = self.literals(keys, [key])[key] if known is None else known
         if found is not None:
             if not found:
                 return self.nothing(table)
-            # Beside the list, the range: files are skipped by their least and greatest value.
-            return self.rows(table, [[(column, ">=", min(found)), (column, "<=", max(found)), (column, "in", found)]])
+            return self.rows(table, [[*among(column, found), *part] for part in also])
         ends = keys.agg(F.min(key), F.max(key)).collect()[0]
         wanted = keys.distinct().withColumnRenamed(key, "_wanted")
-        frame = self.read(table)
-        return frame.filter(F.col(column).between(ends[0], ends[1])).join(
-            wanted, F.col(column) == F.col("_wanted"), "left_semi"
-        )
+        within: list[Condition] = [(column, ">=", ends[0]), (column, "<=", ends[1])]
+        frame = self.read(table).filter(at_hand.as_column([[*within, *part] for part in also]))
+        return frame.join(wanted, F.col(column) == F.col("_wanted"), "left_semi")

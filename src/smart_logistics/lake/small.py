@@ -12,7 +12,10 @@ Rows that stay are rewritten by pyarrow and not by delta-rs's own MERGE: that le
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +29,28 @@ from smart_logistics.lake.operations import DELETE, INSERT, OPERATION
 MOST_ROWS = 20_000
 _MOST_REWRITTEN = 50_000
 Partitions = Mapping[str, Collection[Any]]
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Where changed rows lie: values of each partition column, and the range of ``Table.range_column``."""
+
+    partitions: Partitions
+    column: str
+    low: Any
+    high: Any
+
+    def expression(self) -> pc.Expression:
+        """Return the condition for pyarrow, which leaves out files by their statistics."""
+        near = pc.field(self.column)
+        conditions = [pc.field(name).isin(list(values)) for name, values in self.partitions.items()]
+        return reduce(and_, conditions, (near >= self.low) & (near <= self.high))
+
+    def predicate(self) -> str:
+        """Return the condition as SQL for delta-rs."""
+        listed = [f"{name} IN ({', '.join(map(_literal, of))})" for name, of in self.partitions.items()]
+        between = [f"{self.column} >= {_literal(self.low)}", f"{self.column} <= {_literal(self.high)}"]
+        return " AND ".join([*listed, *between])
 
 
 def fits(lakehouse: str, table: Table, columns: Iterable[str]) -> bool:
@@ -55,18 +80,26 @@ def rows_since(lakehouse: str, table: Table, column: str, stamp: int) -> int | N
     return pc.sum(rows.filter(later)).as_py() or 0
 
 
-def concerned(table: Table, changes: pa.Table, further: Partitions) -> dict[str, list[Any]]:
-    """Return the values of each partition column under which changed rows lie, or may lie until now."""
-    return {name: sorted({*changes[name].to_pylist(), *further.get(name, ())}) for name in table.partitions}
+def concerned(table: Table, changes: pa.Table, further: Partitions) -> Concerned:
+    """Return where changed rows lie; ``further`` are partitions under which they may lie until now."""
+    ends = pc.min_max(changes[table.range_column]).as_py()
+    if isinstance(ends["min"], datetime):
+        ends["min"] -= timedelta(milliseconds=1)  # Spark cuts the greatest instant of a file to milliseconds
+    partitions = {name: sorted({*changes[name].to_pylist(), *further.get(name, ())}) for name in table.partitions}
+    return Concerned(partitions, table.range_column, ends["min"], ends["max"])
 
 
-def may_rewrite(lakehouse: str, table: Table, partitions: Partitions) -> bool:
-    """Return whether what lies in these partitions is little enough to be rewritten here."""
+def may_rewrite(lakehouse: str, table: Table, where: Concerned) -> bool:
+    """Return whether the files in which changed rows may lie are little enough to be rewritten here."""
     found = DeltaTable(tables.uri(lakehouse, table))
     files = pa.table(found.get_add_actions(flatten=True))
-    for name, values in partitions.items():
+    for name, values in where.partitions.items():
         column = files[f"partition.{name}"]
         files = files.filter(pc.is_in(column, value_set=pa.array(values, column.type)))
+    low, high = f"min.{where.column}", f"max.{where.column}"
+    if low in files.column_names and high in files.column_names:
+        apart = pc.or_(pc.less(files[high], where.low), pc.greater(files[low], where.high))
+        files = files.filter(pc.invert(pc.fill_null(apart, False)))
     rows = files["num_records"]
     # A file that does not say how many rows it has is no small one.
     return not rows.null_count and (pc.sum(rows).as_py() or 0) <= _MOST_REWRITTEN
@@ -79,44 +112,36 @@ def append(lakehouse: str, table: Table, rows: pa.Table, *, app: str, stamp: int
 
 
 def merge(
-    lakehouse: str, table: Table, changes: pa.Table, partitions: Partitions, *, progress: tuple[str, int] | None
+    lakehouse: str, table: Table, changes: pa.Table, where: Concerned, *, progress: tuple[str, int] | None
 ) -> None:
     """Apply ``changes`` by the table's key; without ``_operation`` they only update the columns that they have.
 
-    ``partitions`` name everything that is concerned (see ``concerned``). The caller holds the table's lock.
+    ``where`` names everything that is concerned (see ``concerned``): files that hold nothing of it stay. The caller
+    holds the table's lock.
     """
     found = DeltaTable(tables.uri(lakehouse, table))
-    where = [pc.field(name).isin(list(values)) for name, values in partitions.items()]
-    there = found.to_pyarrow_dataset().to_table(filter=_all(where))
+    there = found.to_pyarrow_dataset().to_table(filter=where.expression())
     changed = dict(zip(_keys(changes, table), range(len(changes)), strict=True))
     at = [changed.get(key) for key in _keys(there, table)]
-    stays = _conform(there.filter(pa.array([place is None for place in at])), found)
+    stays = _conform(there.filter(pa.array([place is None for place in at], pa.bool_())), found)
     if OPERATION in changes.column_names:
         new = changes.filter(pc.not_equal(changes[OPERATION], DELETE)).drop_columns([OPERATION])
     else:
-        new = there.filter(pa.array([place is not None for place in at]))
+        new = there.filter(pa.array([place is not None for place in at], pa.bool_()))
         places = pa.array([place for place in at if place is not None], pa.int64())
         for name in changes.column_names:
             new = new.set_column(new.schema.get_field_index(name), name, changes[name].take(places))
-    predicate = " AND ".join(f"{name} IN ({', '.join(map(_literal, values))})" for name, values in partitions.items())
     write_deltalake(
         found,
         pa.concat_tables([stays, _conform(new, found)]),
         mode="overwrite",
-        predicate=predicate or None,
+        predicate=where.predicate(),
         commit_properties=None if progress is None else _progress(*progress),
     )
 
 
 def _keys(rows: pa.Table, table: Table) -> Iterable[tuple[Any, ...]]:
     return zip(*(rows[name].to_pylist() for name in table.key), strict=True)
-
-
-def _all(conditions: list[pc.Expression]) -> pc.Expression | None:
-    result = None
-    for condition in conditions:
-        result = condition if result is None else result & condition
-    return result
 
 
 def only_inserts(changes: pa.Table) -> bool:
@@ -139,6 +164,8 @@ def _conform(rows: pa.Table, found: DeltaTable) -> pa.Table:
 
 
 def _literal(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"'{value.astimezone(UTC).isoformat()}'"
     if isinstance(value, date):
         return f"'{value.isoformat()}'"
     return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"

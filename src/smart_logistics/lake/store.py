@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Table
@@ -46,6 +46,19 @@ def _clauses(columns: Sequence[str]) -> str:
     return (
         f"WHEN MATCHED AND {is_deletion} THEN DELETE {update} WHEN NOT MATCHED AND NOT {is_deletion} THEN {insertion}"
     )
+
+
+def _is_instant(table: Table) -> bool:
+    return table.column(table.range_column).type == "timestamp"
+
+
+def _bound(table: Table, end: Column) -> Column:
+    """Return an end of the range as something that reaches this process unchanged."""
+    return F.unix_micros(end) if _is_instant(table) else end
+
+
+def _bound_literal(table: Table, end: Any) -> str:
+    return f"timestamp_micros({end})" if _is_instant(table) else sql_literal(end)
 
 
 @dataclass(frozen=True)
@@ -170,7 +183,7 @@ class Lake(Reader):
         """Apply ``changes`` (see ``changes.difference``) by the table's key and return how many rows that were.
 
         The commit carries this job's progress. Idempotent: the same changes again change nothing. What is concerned is
-        named literally (partitions, or else the range of the key), without which a MERGE reads the whole history;
+        named literally (partitions and the range of the key), without which a MERGE reads the whole history;
         ``partitions`` holds further partitions in which the keys may lie until now. Where every row is new they are
         appended: nobody else writes a job's table while the job holds its lock. Without ``advance`` no changes are no
         commit.
@@ -224,9 +237,9 @@ class Lake(Reader):
         with _kept(changes) as kept:
             few = self._few(table, kept)
             if few is not None:
-                concerned = small.concerned(table, few, {})
                 if not len(few):
                     return 0
+                concerned = small.concerned(table, few, {})
                 if small.may_rewrite(self.root, table, concerned):
                     with self.writing(table):
                         small.merge(self.root, table, few, concerned, progress=None)
@@ -244,26 +257,25 @@ class Lake(Reader):
         self.spark.sql(f"MERGE INTO {self.identifier(table)} t USING {_VIEW} s ON {on} {clauses}")
 
     def _concerned(self, table: Table, changes: DataFrame, partitions: DataFrame | None) -> _Concerned:
-        key = table.key[0]
+        near = table.range_column
         inserts = F.count_if(F.col(OPERATION) == INSERT) if OPERATION in changes.columns else F.lit(0)
         sets = [F.collect_set(name).alias(name) for name in table.partitions]
         row = changes.agg(
             F.count(F.lit(1)).alias("_n"),
             inserts.alias("_inserts"),
-            F.min(key).alias("_low"),
-            F.max(key).alias("_high"),
+            _bound(table, F.min(near)).alias("_low"),
+            _bound(table, F.max(near)).alias("_high"),
             *sets,
         ).first()
         if row is None or not row["_n"]:
             return _Concerned(0, 0, [])
-        if not table.partitions:
-            between = f"t.`{key}` BETWEEN {sql_literal(row['_low'])} AND {sql_literal(row['_high'])}"
-            return _Concerned(row["_n"], row["_inserts"], [between])
         named = {name: set(row[name]) for name in table.partitions}
         if row["_inserts"] < row["_n"]:
             for name, values in self._partitions(table, partitions).items():
                 named[name] |= values
         predicate = [f"t.`{n}` IN ({', '.join(map(sql_literal, sorted(named[n])))})" for n in table.partitions]
+        low, high = (_bound_literal(table, row[name]) for name in ("_low", "_high"))
+        predicate.append(f"t.`{near}` BETWEEN {low} AND {high}")
         return _Concerned(row["_n"], row["_inserts"], predicate)
 
     @staticmethod

@@ -1,0 +1,299 @@
+"""A lakehouse with some days of history, written in bulk, and the hour that comes to it.
+
+Each day brings 50 orders, shipments and assignments, 150 status events, and a reading of each of 50 trucks every hour;
+one in ten readings came twice. Every day is a file of its own in each table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from smart_logistics.contracts import bronze, gold, ops, silver
+from smart_logistics.contracts.model import Table
+from smart_logistics.contracts.source import BY_NAME
+from smart_logistics.lake import tables
+from smart_logistics.lake.store import instant
+
+TRUCKS, A_DAY, READINGS_A_TRUCK = 50, 50, 60
+_MANY = 1_000_000
+Row = dict[str, Any]
+
+
+def fill(root: Path, days: int, now: datetime) -> None:
+    """Write ``days`` days, the last of which ends ``now``, as the jobs would have left them."""
+    first = now - timedelta(days=days)
+    _master_data(root, _stamp(first))
+    for number in range(days):
+        _day(root, number - days, first + timedelta(days=number))
+
+
+def _stamp(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _write(root: Path, table: Table, rows: list[Row], app: str, stamp: int) -> None:
+    filled = [
+        {
+            column.name: row.get(column.name, _NEUTRAL.get(column.type) if not column.nullable else None)
+            for column in table.columns
+        }
+        for row in rows
+    ]
+    tables.append_rows(str(root), table, filled, app=app, stamp=stamp)
+
+
+_NEUTRAL: Mapping[str, Any] = {
+    "string": "None",
+    "bigint": 0,
+    "int": 0,
+    "double": 0.0,
+    "boolean": False,
+    "array<string>": [],
+    "array<int>": [],
+}
+
+
+def _both(root: Path, name: str, rows: list[Row], stamp: int) -> None:
+    """Write source rows to Bronze and to their Silver table."""
+    at = instant(stamp)
+    lineage = {"_ingested_at": at, "_run_id": "r", "_ingestion_date": at.date()}
+    _write(root, bronze.EXTRACTED[name], [row | lineage for row in rows], "bronze_ingest_sql", stamp)
+    table = silver.LATEST.get(name) or {silver.EVENTS.name: silver.EVENTS}.get(name)
+    if table is not None:
+        marks = {"_ingested_at": at, "_changed_at": instant(stamp + 1), "_used_changed_at": instant(stamp + 1)}
+        _write(root, table, [row | marks for row in rows], "silver_transactional", stamp + 1)
+
+
+def _master_data(root: Path, stamp: int) -> None:
+    old = {"created_at": instant(stamp), "updated_at": instant(stamp)}
+    _both(root, "customers", [{"customer_id": n, "name": f"Customer {n}"} | old for n in range(50)], stamp)
+    _both(root, "drivers", [{"driver_id": n, "name": f"Driver {n}"} | old for n in range(30)], stamp)
+    _both(root, "warehouses", [{"warehouse_id": n, "city": f"City {n}"} | old for n in range(20)], stamp)
+    limits = {"min_temperature": Decimal(2), "max_temperature": Decimal(8), "max_excursion_minutes": 60}
+    _both(root, "shipment_types", [{"type_name": "Refrigerated"} | limits | old], stamp)
+    _both(root, "vehicles", [{"vehicle_id": n, "license_plate": plate(n)} | old for n in range(TRUCKS)], stamp)
+
+
+def plate(number: int) -> str:
+    """Return a truck's plate."""
+    return f"MH12AB{number:04}"
+
+
+def _shipment(number: int, created: datetime, **values: Any) -> Row:
+    return {
+        "shipment_id": f"S{number:07}",
+        "order_id": f"O{number:07}",
+        "origin_warehouse_id": number % 20,
+        "destination_city": "Pune",
+        "shipment_type": "Refrigerated",
+        "status": "In Transit",
+        "created_at": created,
+        "updated_at": created,
+    } | values
+
+
+def _assignment(number: int, start: datetime, end: datetime | None) -> Row:
+    return {
+        "assignment_id": number,
+        "shipment_id": f"S{number:07}",
+        "vehicle_id": number % TRUCKS,
+        "driver_id": number % 30,
+        "assignment_start_time": start,
+        "assignment_end_time": end,
+        "status": "ACTIVE" if end is None else "COMPLETED",
+        "updated_at": start,
+    }
+
+
+def _numbers(day: int) -> range:
+    """Return the numbers of the orders of a day; -1 is the last one."""
+    return range(_MANY + day * A_DAY, _MANY + (day + 1) * A_DAY)
+
+
+def _day(root: Path, day: int, start: datetime) -> None:
+    numbers = _numbers(day)
+    is_last = day == -1
+    stamp = _stamp(start + timedelta(hours=23))
+    created = start + timedelta(minutes=1)
+    end = None if is_last else start + timedelta(hours=20)
+    orders = [
+        {
+            "order_id": f"O{n:07}",
+            "customer_id": n % 50,
+            "total_amount": Decimal(10),
+            "order_date": start,
+            "updated_at": start,
+        }
+        for n in numbers
+    ]
+    _both(root, "orders", orders, stamp)
+    shipments = [_shipment(n, created) for n in numbers]
+    _both(root, "shipments", shipments, stamp)
+    statuses = ("Created", "Assigned", "In Transit")
+    events = [
+        {"event_id": n * 10 + k, "shipment_id": f"S{n:07}", "status": status, "changed_at": start + timedelta(hours=k)}
+        for n in numbers
+        for k, status in enumerate(statuses)
+    ]
+    _both(root, "shipment_status_events", events, stamp)
+    _versions(root, shipments, statuses, start, stamp)
+    _both(root, "truck_assignments", [_assignment(n, created, end) for n in numbers], stamp)
+    _readings(root, day, start, stamp)
+    place = {"year": created.year, "month": created.month}
+    answers = [
+        {
+            "shipment_id": one["shipment_id"],
+            "order_id": one["order_id"],
+            "created_at": created,
+            "updated_at": instant(stamp + 2),
+            "truck_ids": [],
+            "driver_ids": [],
+        }
+        | place
+        for one in shipments
+    ]
+    _write(root, gold.SHIPMENT_ANALYTICS, answers, "gold_aggregate", stamp + 2)
+    excursions = [
+        {
+            "shipment_id": one["shipment_id"],
+            "truck_id": "T",
+            "excursion_no": 1,
+            "started_at": start,
+            "ended_at": start,
+            "peak_at": start,
+        }
+        | place
+        for one in shipments[:5]
+    ]
+    _write(root, gold.TEMPERATURE_EXCURSIONS, excursions, "gold_aggregate", stamp + 2)
+    check = {
+        "run_id": f"day {day}",
+        "layer": "bronze",
+        "table_name": "iot_telemetry",
+        "check_name": "new_rows",
+        "value": 1320.0,
+        "checked_at": start,
+    }
+    _write(root, ops.DQ_METRICS, [check], "data_quality_check", stamp + 3)
+
+
+def _versions(root: Path, shipments: list[Row], statuses: tuple[str, ...], start: datetime, stamp: int) -> None:
+    rows = [
+        one
+        | {
+            "shipment_sk": int(one["shipment_id"][1:]) * 10 + k,
+            "status": status,
+            "version": k + 1,
+            "effective_start_ts": start + timedelta(hours=k),
+            "effective_end_ts": start + timedelta(hours=k + 1) if k < 2 else None,
+            "is_current": k == len(statuses) - 1,
+            "_row_status": one["status"],
+            "created_month": f"{one['created_at']:%Y-%m}",
+            "_ingested_at": instant(stamp),
+            "_changed_at": instant(stamp + 1),
+        }
+        for one in shipments
+        for k, status in enumerate(statuses)
+    ]
+    _write(root, silver.SHIPMENT_VERSIONS, rows, "silver_transactional", stamp + 1)
+
+
+def reading(truck: int, at: datetime, file: str, position: int, ingested: datetime) -> Row:
+    """Return a record as Bronze holds it."""
+    return {
+        "truck_id": plate(truck),
+        "timestamp": at.isoformat(),
+        "event_ts": at,
+        "temperature": 5.0 + truck % 7,
+        "latitude": 18.5,
+        "longitude": 73.8,
+        "source_file": file,
+        "position": position,
+        "raw_payload": f'{{"truck_id": "{plate(truck)}"}}',
+        "_ingested_at": ingested,
+        "_run_id": "r",
+        "reading_date": at.date(),
+    }
+
+
+def _readings(root: Path, day: int, start: datetime, stamp: int) -> None:
+    at, file = instant(stamp), f"iot_telemetry_{start:%Y%m%d_%H%M%S}_gw.json"
+    kept = [
+        reading(truck, start + timedelta(hours=hour, minutes=truck), file, hour * TRUCKS + truck + 1, at)
+        for hour in range(24)
+        for truck in range(TRUCKS)
+    ]
+    again = [row | {"position": 10_000 + n} for n, row in enumerate(kept[::10])]
+    _write(root, bronze.IOT_TELEMETRY, [*kept, *again], "bronze_ingest_iot", stamp)
+    held = [row | {"is_outlier": False, "_changed_at": instant(stamp + 1)} for row in kept]
+    for date in sorted({row["reading_date"] for row in held}):
+        _write(
+            root, silver.IOT_TELEMETRY, [row for row in held if row["reading_date"] == date], "silver_iot", stamp + 1
+        )
+    letters = [
+        {
+            "record_id": f"{_MANY + day}-{row['position']}",
+            "source_table": "iot_telemetry",
+            "source_file": file,
+            "source_key": f"{file}:{row['position']}",
+            "rejection_reason": "DUPLICATE_DETECTED",
+            "raw_payload": row["raw_payload"],
+            "layer": "silver",
+            "rejected_at": instant(stamp + 1),
+            "reprocessing_status": "PENDING",
+            "_ingested_at": at,
+            "rejection_date": at.date(),
+        }
+        for row in again
+    ]
+    _write(root, bronze.REJECTED_RECORDS, letters, "silver_iot", stamp + 1)
+    log = {
+        "file_name": file,
+        "file_size_bytes": 1,
+        "record_count": len(kept) + len(again),
+        "rejected_count": 0,
+        "checksum_md5": f"{_MANY + day:032}",
+        "processed_at": at,
+        "status": "LOADED",
+    }
+    _write(root, bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
+
+
+def next_hour(root: Path, now: datetime) -> None:
+    """Bring 3,000 readings of 50 trucks, and an event, a row version and the end of a journey for 50 shipments."""
+    numbers, at = _numbers(-1), now + timedelta(minutes=59)
+    stamp = tables.new_stamp(tables.all_progress(str(root)))
+    lineage = {"_ingested_at": instant(stamp), "_run_id": "now", "_ingestion_date": instant(stamp).date()}
+    start = now - timedelta(days=1) + timedelta(minutes=1)
+    news: Mapping[str, list[Row]] = {
+        "shipments": [_shipment(n, start, status="Delivered", updated_at=at) for n in numbers],
+        "shipment_status_events": [
+            {"event_id": n * 10 + 5, "shipment_id": f"S{n:07}", "status": "Delivered", "changed_at": at}
+            for n in numbers
+        ],
+        "truck_assignments": [_assignment(n, start, at) for n in numbers],
+    }
+    for name, rows in news.items():
+        filled = [{column: row.get(column) for column in BY_NAME[name].column_names} | lineage for row in rows]
+        _write(root, bronze.EXTRACTED[name], filled, "bronze_ingest_sql", stamp)
+    file = f"iot_telemetry_{now:%Y%m%d_%H%M%S}_now.json"
+    records = [
+        reading(truck, now - timedelta(minutes=n, seconds=30), file, n * TRUCKS + truck + 1, instant(stamp))
+        for n in range(READINGS_A_TRUCK)
+        for truck in range(TRUCKS)
+    ]
+    _write(root, bronze.IOT_TELEMETRY, records, "bronze_ingest_iot", stamp)
+    log = {
+        "file_name": file,
+        "file_size_bytes": 1,
+        "record_count": len(records),
+        "rejected_count": 0,
+        "checksum_md5": "f" * 32,
+        "processed_at": instant(stamp),
+        "status": "LOADED",
+    }
+    _write(root, bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
