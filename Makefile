@@ -108,6 +108,10 @@ test-stack: install-dev ## End to end on the real stack, in a home of its own
 test-kills: install-dev ## Kill each part of the running stack in the middle of a run (half an hour)
 	@$(VENV)/bin/python $(PYTEST) tests/kills
 
+.PHONY: bench-history
+bench-history: install-dev ## Measure what an hour costs with a year of history against one day (about half an hour)
+	@$(SPARK)/bin/python -m benchmarks.history
+
 .PHONY: format
 format: install-dev ## Let the formatter decide
 	@$(VENV)/bin/ruff format src tests dags benchmarks

@@ -1,11 +1,12 @@
 """A lakehouse with some days of history, written in bulk, and the hour that comes to it.
 
 Each day brings 50 orders, shipments and assignments, 150 status events, and a reading of each of 50 trucks every hour;
-one in ten readings came twice. Every day is a file of its own in each table.
+one in ten readings came twice. Tables without days have a file for each week, the last day has files of its own.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,30 +21,47 @@ from smart_logistics.lake.store import instant
 
 TRUCKS, A_DAY, READINGS_A_TRUCK = 50, 50, 60
 _MANY = 1_000_000
+_DAYS_A_FILE = 7
 Row = dict[str, Any]
 
 
 def fill(root: Path, days: int, now: datetime) -> None:
     """Write ``days`` days, the last of which ends ``now``, as the jobs would have left them."""
     first = now - timedelta(days=days)
-    _master_data(root, _stamp(first))
+    book = Book(root)
+    _master_data(book, _stamp(first))
     for number in range(days):
-        _day(root, number - days, first + timedelta(days=number))
+        day = number - days
+        if day == -1 or number % _DAYS_A_FILE == 0:
+            book.flush()
+        _day(book, day, first + timedelta(days=number))
+    book.flush()
 
 
 def _stamp(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _write(root: Path, table: Table, rows: list[Row], app: str, stamp: int) -> None:
-    filled = [
-        {
-            column.name: row.get(column.name, _NEUTRAL.get(column.type) if not column.nullable else None)
-            for column in table.columns
-        }
-        for row in rows
-    ]
-    tables.append_rows(str(root), table, filled, app=app, stamp=stamp)
+class Book:
+    """Rows on their way into a lakehouse; each ``flush`` is one commit in each table, and a file for each partition."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._rows: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        self._last: dict[tuple[str, str], tuple[Table, int]] = {}
+
+    def add(self, table: Table, rows: list[Row], app: str, stamp: int) -> None:
+        """Add rows; ``stamp`` is the progress of ``app`` with them."""
+        neutral = {c.name: None if c.nullable else _NEUTRAL.get(c.type) for c in table.columns}
+        self._rows[table.full_name, app] += [{c: row.get(c, value) for c, value in neutral.items()} for row in rows]
+        self._last[table.full_name, app] = (table, stamp)
+
+    def flush(self) -> None:
+        """Write what was added."""
+        for (name, app), (table, stamp) in self._last.items():
+            tables.append_rows(str(self.root), table, self._rows[name, app], app=app, stamp=stamp)
+        self._rows.clear()
+        self._last.clear()
 
 
 _NEUTRAL: Mapping[str, Any] = {
@@ -57,25 +75,25 @@ _NEUTRAL: Mapping[str, Any] = {
 }
 
 
-def _both(root: Path, name: str, rows: list[Row], stamp: int) -> None:
+def _both(book: Book, name: str, rows: list[Row], stamp: int) -> None:
     """Write source rows to Bronze and to their Silver table."""
     at = instant(stamp)
     lineage = {"_ingested_at": at, "_run_id": "r", "_ingestion_date": at.date()}
-    _write(root, bronze.EXTRACTED[name], [row | lineage for row in rows], "bronze_ingest_sql", stamp)
+    book.add(bronze.EXTRACTED[name], [row | lineage for row in rows], "bronze_ingest_sql", stamp)
     table = silver.LATEST.get(name) or {silver.EVENTS.name: silver.EVENTS}.get(name)
     if table is not None:
         marks = {"_ingested_at": at, "_changed_at": instant(stamp + 1), "_used_changed_at": instant(stamp + 1)}
-        _write(root, table, [row | marks for row in rows], "silver_transactional", stamp + 1)
+        book.add(table, [row | marks for row in rows], "silver_transactional", stamp + 1)
 
 
-def _master_data(root: Path, stamp: int) -> None:
+def _master_data(book: Book, stamp: int) -> None:
     old = {"created_at": instant(stamp), "updated_at": instant(stamp)}
-    _both(root, "customers", [{"customer_id": n, "name": f"Customer {n}"} | old for n in range(50)], stamp)
-    _both(root, "drivers", [{"driver_id": n, "name": f"Driver {n}"} | old for n in range(30)], stamp)
-    _both(root, "warehouses", [{"warehouse_id": n, "city": f"City {n}"} | old for n in range(20)], stamp)
+    _both(book, "customers", [{"customer_id": n, "name": f"Customer {n}"} | old for n in range(50)], stamp)
+    _both(book, "drivers", [{"driver_id": n, "name": f"Driver {n}"} | old for n in range(30)], stamp)
+    _both(book, "warehouses", [{"warehouse_id": n, "city": f"City {n}"} | old for n in range(20)], stamp)
     limits = {"min_temperature": Decimal(2), "max_temperature": Decimal(8), "max_excursion_minutes": 60}
-    _both(root, "shipment_types", [{"type_name": "Refrigerated"} | limits | old], stamp)
-    _both(root, "vehicles", [{"vehicle_id": n, "license_plate": plate(n)} | old for n in range(TRUCKS)], stamp)
+    _both(book, "shipment_types", [{"type_name": "Refrigerated"} | limits | old], stamp)
+    _both(book, "vehicles", [{"vehicle_id": n, "license_plate": plate(n)} | old for n in range(TRUCKS)], stamp)
 
 
 def plate(number: int) -> str:
@@ -114,7 +132,7 @@ def _numbers(day: int) -> range:
     return range(_MANY + day * A_DAY, _MANY + (day + 1) * A_DAY)
 
 
-def _day(root: Path, day: int, start: datetime) -> None:
+def _day(book: Book, day: int, start: datetime) -> None:
     numbers = _numbers(day)
     is_last = day == -1
     stamp = _stamp(start + timedelta(hours=23))
@@ -130,19 +148,19 @@ def _day(root: Path, day: int, start: datetime) -> None:
         }
         for n in numbers
     ]
-    _both(root, "orders", orders, stamp)
+    _both(book, "orders", orders, stamp)
     shipments = [_shipment(n, created) for n in numbers]
-    _both(root, "shipments", shipments, stamp)
+    _both(book, "shipments", shipments, stamp)
     statuses = ("Created", "Assigned", "In Transit")
     events = [
         {"event_id": n * 10 + k, "shipment_id": f"S{n:07}", "status": status, "changed_at": start + timedelta(hours=k)}
         for n in numbers
         for k, status in enumerate(statuses)
     ]
-    _both(root, "shipment_status_events", events, stamp)
-    _versions(root, shipments, statuses, start, stamp)
-    _both(root, "truck_assignments", [_assignment(n, created, end) for n in numbers], stamp)
-    _readings(root, day, start, stamp)
+    _both(book, "shipment_status_events", events, stamp)
+    _versions(book, shipments, statuses, start, stamp)
+    _both(book, "truck_assignments", [_assignment(n, created, end) for n in numbers], stamp)
+    _readings(book, day, start, stamp)
     place = {"year": created.year, "month": created.month}
     answers = [
         {
@@ -156,7 +174,7 @@ def _day(root: Path, day: int, start: datetime) -> None:
         | place
         for one in shipments
     ]
-    _write(root, gold.SHIPMENT_ANALYTICS, answers, "gold_aggregate", stamp + 2)
+    book.add(gold.SHIPMENT_ANALYTICS, answers, "gold_aggregate", stamp + 2)
     excursions = [
         {
             "shipment_id": one["shipment_id"],
@@ -169,7 +187,7 @@ def _day(root: Path, day: int, start: datetime) -> None:
         | place
         for one in shipments[:5]
     ]
-    _write(root, gold.TEMPERATURE_EXCURSIONS, excursions, "gold_aggregate", stamp + 2)
+    book.add(gold.TEMPERATURE_EXCURSIONS, excursions, "gold_aggregate", stamp + 2)
     check = {
         "run_id": f"day {day}",
         "layer": "bronze",
@@ -178,10 +196,10 @@ def _day(root: Path, day: int, start: datetime) -> None:
         "value": 1320.0,
         "checked_at": start,
     }
-    _write(root, ops.DQ_METRICS, [check], "data_quality_check", stamp + 3)
+    book.add(ops.DQ_METRICS, [check], "data_quality_check", stamp + 3)
 
 
-def _versions(root: Path, shipments: list[Row], statuses: tuple[str, ...], start: datetime, stamp: int) -> None:
+def _versions(book: Book, shipments: list[Row], statuses: tuple[str, ...], start: datetime, stamp: int) -> None:
     rows = [
         one
         | {
@@ -199,7 +217,7 @@ def _versions(root: Path, shipments: list[Row], statuses: tuple[str, ...], start
         for one in shipments
         for k, status in enumerate(statuses)
     ]
-    _write(root, silver.SHIPMENT_VERSIONS, rows, "silver_transactional", stamp + 1)
+    book.add(silver.SHIPMENT_VERSIONS, rows, "silver_transactional", stamp + 1)
 
 
 def reading(truck: int, at: datetime, file: str, position: int, ingested: datetime) -> Row:
@@ -220,7 +238,7 @@ def reading(truck: int, at: datetime, file: str, position: int, ingested: dateti
     }
 
 
-def _readings(root: Path, day: int, start: datetime, stamp: int) -> None:
+def _readings(book: Book, day: int, start: datetime, stamp: int) -> None:
     at, file = instant(stamp), f"iot_telemetry_{start:%Y%m%d_%H%M%S}_gw.json"
     kept = [
         reading(truck, start + timedelta(hours=hour, minutes=truck), file, hour * TRUCKS + truck + 1, at)
@@ -228,12 +246,10 @@ def _readings(root: Path, day: int, start: datetime, stamp: int) -> None:
         for truck in range(TRUCKS)
     ]
     again = [row | {"position": 10_000 + n} for n, row in enumerate(kept[::10])]
-    _write(root, bronze.IOT_TELEMETRY, [*kept, *again], "bronze_ingest_iot", stamp)
+    book.add(bronze.IOT_TELEMETRY, [*kept, *again], "bronze_ingest_iot", stamp)
     held = [row | {"is_outlier": False, "_changed_at": instant(stamp + 1)} for row in kept]
     for date in sorted({row["reading_date"] for row in held}):
-        _write(
-            root, silver.IOT_TELEMETRY, [row for row in held if row["reading_date"] == date], "silver_iot", stamp + 1
-        )
+        book.add(silver.IOT_TELEMETRY, [row for row in held if row["reading_date"] == date], "silver_iot", stamp + 1)
     letters = [
         {
             "record_id": f"{_MANY + day}-{row['position']}",
@@ -250,7 +266,7 @@ def _readings(root: Path, day: int, start: datetime, stamp: int) -> None:
         }
         for row in again
     ]
-    _write(root, bronze.REJECTED_RECORDS, letters, "silver_iot", stamp + 1)
+    book.add(bronze.REJECTED_RECORDS, letters, "silver_iot", stamp + 1)
     log = {
         "file_name": file,
         "file_size_bytes": 1,
@@ -260,12 +276,13 @@ def _readings(root: Path, day: int, start: datetime, stamp: int) -> None:
         "processed_at": at,
         "status": "LOADED",
     }
-    _write(root, bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
+    book.add(bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
 
 
 def next_hour(root: Path, now: datetime) -> None:
     """Bring 3,000 readings of 50 trucks, and an event, a row version and the end of a journey for 50 shipments."""
     numbers, at = _numbers(-1), now + timedelta(minutes=59)
+    book = Book(root)
     stamp = tables.new_stamp(tables.all_progress(str(root)))
     lineage = {"_ingested_at": instant(stamp), "_run_id": "now", "_ingestion_date": instant(stamp).date()}
     start = now - timedelta(days=1) + timedelta(minutes=1)
@@ -279,14 +296,14 @@ def next_hour(root: Path, now: datetime) -> None:
     }
     for name, rows in news.items():
         filled = [{column: row.get(column) for column in BY_NAME[name].column_names} | lineage for row in rows]
-        _write(root, bronze.EXTRACTED[name], filled, "bronze_ingest_sql", stamp)
+        book.add(bronze.EXTRACTED[name], filled, "bronze_ingest_sql", stamp)
     file = f"iot_telemetry_{now:%Y%m%d_%H%M%S}_now.json"
     records = [
         reading(truck, now - timedelta(minutes=n, seconds=30), file, n * TRUCKS + truck + 1, instant(stamp))
         for n in range(READINGS_A_TRUCK)
         for truck in range(TRUCKS)
     ]
-    _write(root, bronze.IOT_TELEMETRY, records, "bronze_ingest_iot", stamp)
+    book.add(bronze.IOT_TELEMETRY, records, "bronze_ingest_iot", stamp)
     log = {
         "file_name": file,
         "file_size_bytes": 1,
@@ -296,4 +313,5 @@ def next_hour(root: Path, now: datetime) -> None:
         "processed_at": instant(stamp),
         "status": "LOADED",
     }
-    _write(root, bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
+    book.add(bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
+    book.flush()
