@@ -90,7 +90,7 @@ def an_hour_later(lake: Lake, number: int, minutes: float) -> None:
                 assignment_id=number * 10,
                 shipment_id=name,
                 assignment_start_time=at(minutes),
-                assignment_end_time=None,
+                assignment_end_time=at(minutes + 700),
             )
         ],
     )
