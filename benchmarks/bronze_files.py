@@ -182,7 +182,7 @@ def home(parent: Path | None) -> Iterator[Path]:
 def tell(what: str, landed: int, found: Measured) -> None:
     """Print one line of figures."""
     rows = found.result["rows"]
-    print(  # noqa: T201
+    print(
         f"{what}: {landed / 1e6:,.0f} MB, {rows:,} records, {found.seconds:.0f} s"
         f" ({found.cpu_seconds:.0f} s of processor),"
         f" peak {found.peak_mb:,.0f} MB (JVM {found.peak_jvm_mb:,.0f}, Python {found.peak_python_mb:,.0f});"

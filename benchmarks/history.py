@@ -25,7 +25,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from benchmarks.history_lake import fill, next_hour
+from benchmarks.history_hour import next_hour
+from benchmarks.history_lake import fill
 from benchmarks.opened import Opened, watching
 from smart_logistics import settings
 from smart_logistics.jobs import data_quality_check, gold_aggregate, silver_iot, silver_transactional

@@ -1,4 +1,4 @@
-"""A lakehouse with some days of history, written in bulk, and the hour that comes to it.
+"""A lakehouse with some days of history, written in bulk.
 
 Each day brings 50 orders, shipments and assignments, 150 status events, and a reading of each of 50 trucks every hour;
 one in ten readings came twice. Tables without days have a file for each week, the last day has files of its own.
@@ -15,11 +15,10 @@ from typing import Any
 
 from smart_logistics.contracts import bronze, gold, ops, silver
 from smart_logistics.contracts.model import Table
-from smart_logistics.contracts.source import BY_NAME
 from smart_logistics.lake import tables
 from smart_logistics.lake.store import instant
 
-TRUCKS, A_DAY, READINGS_A_TRUCK = 50, 50, 60
+TRUCKS, A_DAY = 50, 50
 _MANY = 1_000_000
 _DAYS_A_FILE = 7
 Row = dict[str, Any]
@@ -101,7 +100,7 @@ def plate(number: int) -> str:
     return f"MH12AB{number:04}"
 
 
-def _shipment(number: int, created: datetime, **values: Any) -> Row:
+def shipment(number: int, created: datetime, **values: Any) -> Row:
     return {
         "shipment_id": f"S{number:07}",
         "order_id": f"O{number:07}",
@@ -114,7 +113,7 @@ def _shipment(number: int, created: datetime, **values: Any) -> Row:
     } | values
 
 
-def _assignment(number: int, start: datetime, end: datetime | None) -> Row:
+def assignment(number: int, start: datetime, end: datetime | None) -> Row:
     return {
         "assignment_id": number,
         "shipment_id": f"S{number:07}",
@@ -127,13 +126,13 @@ def _assignment(number: int, start: datetime, end: datetime | None) -> Row:
     }
 
 
-def _numbers(day: int) -> range:
+def numbers_of(day: int) -> range:
     """Return the numbers of the orders of a day; -1 is the last one."""
     return range(_MANY + day * A_DAY, _MANY + (day + 1) * A_DAY)
 
 
 def _day(book: Book, day: int, start: datetime) -> None:
-    numbers = _numbers(day)
+    numbers = numbers_of(day)
     is_last = day == -1
     stamp = _stamp(start + timedelta(hours=23))
     created = start + timedelta(minutes=1)
@@ -149,7 +148,7 @@ def _day(book: Book, day: int, start: datetime) -> None:
         for n in numbers
     ]
     _both(book, "orders", orders, stamp)
-    shipments = [_shipment(n, created) for n in numbers]
+    shipments = [shipment(n, created) for n in numbers]
     _both(book, "shipments", shipments, stamp)
     statuses = ("Created", "Assigned", "In Transit")
     events = [
@@ -159,7 +158,7 @@ def _day(book: Book, day: int, start: datetime) -> None:
     ]
     _both(book, "shipment_status_events", events, stamp)
     _versions(book, shipments, statuses, start, stamp)
-    _both(book, "truck_assignments", [_assignment(n, created, end) for n in numbers], stamp)
+    _both(book, "truck_assignments", [assignment(n, created, end) for n in numbers], stamp)
     _readings(book, day, start, stamp)
     place = {"year": created.year, "month": created.month}
     answers = [
@@ -277,41 +276,3 @@ def _readings(book: Book, day: int, start: datetime, stamp: int) -> None:
         "status": "LOADED",
     }
     book.add(bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
-
-
-def next_hour(root: Path, now: datetime) -> None:
-    """Bring 3,000 readings of 50 trucks, and an event, a row version and the end of a journey for 50 shipments."""
-    numbers, at = _numbers(-1), now + timedelta(minutes=59)
-    book = Book(root)
-    stamp = tables.new_stamp(tables.all_progress(str(root)))
-    lineage = {"_ingested_at": instant(stamp), "_run_id": "now", "_ingestion_date": instant(stamp).date()}
-    start = now - timedelta(days=1) + timedelta(minutes=1)
-    news: Mapping[str, list[Row]] = {
-        "shipments": [_shipment(n, start, status="Delivered", updated_at=at) for n in numbers],
-        "shipment_status_events": [
-            {"event_id": n * 10 + 5, "shipment_id": f"S{n:07}", "status": "Delivered", "changed_at": at}
-            for n in numbers
-        ],
-        "truck_assignments": [_assignment(n, start, at) for n in numbers],
-    }
-    for name, rows in news.items():
-        filled = [{column: row.get(column) for column in BY_NAME[name].column_names} | lineage for row in rows]
-        book.add(bronze.EXTRACTED[name], filled, "bronze_ingest_sql", stamp)
-    file = f"iot_telemetry_{now:%Y%m%d_%H%M%S}_now.json"
-    records = [
-        reading(truck, now - timedelta(minutes=n, seconds=30), file, n * TRUCKS + truck + 1, instant(stamp))
-        for n in range(READINGS_A_TRUCK)
-        for truck in range(TRUCKS)
-    ]
-    book.add(bronze.IOT_TELEMETRY, records, "bronze_ingest_iot", stamp)
-    log = {
-        "file_name": file,
-        "file_size_bytes": 1,
-        "record_count": len(records),
-        "rejected_count": 0,
-        "checksum_md5": "f" * 32,
-        "processed_at": instant(stamp),
-        "status": "LOADED",
-    }
-    book.add(bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
-    book.flush()
