@@ -101,6 +101,7 @@ def plate(number: int) -> str:
 
 
 def shipment(number: int, created: datetime, **values: Any) -> Row:
+    """Return a source row."""
     return {
         "shipment_id": f"S{number:07}",
         "order_id": f"O{number:07}",
@@ -114,6 +115,7 @@ def shipment(number: int, created: datetime, **values: Any) -> Row:
 
 
 def assignment(number: int, start: datetime, end: datetime | None) -> Row:
+    """Return a source row; without ``end`` it is open."""
     return {
         "assignment_id": number,
         "shipment_id": f"S{number:07}",
