@@ -19,7 +19,7 @@ from tests.postgres import running
 from tests.spark.pipeline import content, run_pipeline
 
 NOW = datetime.fromisoformat("2026-11-24T15:20:00+00:00")
-_EXTRACTION = {"DELETE_CHECK_HOURS": 24, "MAX_DELETE_PERCENT": 20}
+_EXTRACTION = {"DELETE_CHECK_HOURS": 24, "MAX_DELETE_PERCENT": 20, "FULL_READ": 0}
 
 
 @pytest.fixture
