@@ -21,7 +21,7 @@ def readings(day: int, hour: int, trucks: int = 20, each: int = 5) -> list[dict[
         {
             "truck_id": f"KA01AB{truck:04d}",
             "event_ts": at + timedelta(seconds=n),
-            "temperature": truck + n / 10,
+            "temperature": truck % 50 + n / 10,
             "is_outlier": truck == 3,
             "outlier_reason": "SPEED" if truck == 3 else None,
             "source_file": "f.json",
