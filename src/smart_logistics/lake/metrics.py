@@ -24,7 +24,7 @@ def replace(lakehouse: str, run_id: str, rows: list[dict[str, Any]], *, app: str
     The caller holds the table's lock.
     """
     tables.ensure(lakehouse, DQ_METRICS, locked=True)
-    arrow = pa.Table.from_pylist(rows, schema=pa.schema(tables.schema(DQ_METRICS).to_arrow()))
+    arrow = pa.Table.from_pylist(rows, schema=tables.arrow_schema(DQ_METRICS))
     properties = None if stamp is None else CommitProperties(app_transactions=[Transaction(app, stamp)])
     quoted = run_id.replace("'", "''")
     write_deltalake(

@@ -66,6 +66,15 @@ def schema(table: Table) -> Schema:
     return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
 
 
+def arrow_schema(table: Table) -> pa.Schema:
+    """Return the declared columns as Arrow has them, for rows to be written.
+
+    Without their comments: a table keeps those it was made with, and rows that bring other ones are refused.
+    """
+    declared = pa.schema(schema(table).to_arrow())
+    return pa.schema([field.remove_metadata() for field in declared])
+
+
 def ensure(lakehouse: str, table: Table, *, locked: bool = False) -> None:
     """Create the table empty, with its constraints, where there is none yet. Idempotent.
 
@@ -202,7 +211,6 @@ def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None
     pyarrow's datasets fail. Reads and rewrites what has the same first column of the key.
     """
     ensure(lakehouse, table)
-    arrow_schema = pa.schema(schema(table).to_arrow())
     first = table.key[0]
     with writing(lakehouse, table):
         found = DeltaTable(uri(lakehouse, table))
@@ -210,7 +218,7 @@ def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None
         there = found.to_pyarrow_dataset().to_table(filter=pc.field(first).isin(values)).to_pylist()
         replaced = {_key(row, table) for row in rows}
         stays = [row for row in there if _key(row, table) not in replaced]
-        arrow = pa.Table.from_pylist(stays + rows, schema=arrow_schema)
+        arrow = pa.Table.from_pylist(stays + rows, schema=arrow_schema(table))
         if there:
             literals = ", ".join("'" + str(value).replace("'", "''") + "'" for value in values)
             write_deltalake(found, arrow, mode="overwrite", predicate=f"{first} IN ({literals})")
@@ -225,7 +233,7 @@ def _key(row: dict[str, Any], table: Table) -> tuple[Any, ...]:
 def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app: str = "", stamp: int = 0) -> None:
     """Append a few rows from this process, with ``app`` its progress too. The caller holds the table's lock."""
     ensure(lakehouse, table, locked=True)
-    arrow = pa.Table.from_pylist(rows, schema=pa.schema(schema(table).to_arrow()))
+    arrow = pa.Table.from_pylist(rows, schema=arrow_schema(table))
     properties = CommitProperties(app_transactions=[Transaction(app, stamp)]) if app else None
     write_deltalake(uri(lakehouse, table), arrow, mode="append", commit_properties=properties)
 

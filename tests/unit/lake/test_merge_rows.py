@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+import pytest
 
 from smart_logistics.contracts.ops import MISSED_DEADLINES
 from smart_logistics.lake import tables
@@ -40,3 +42,14 @@ def test_rows_of_the_same_key_are_replaced_and_all_others_stay_whatever_their_na
     )
     # What was rewritten can be filtered by Arrow.
     assert table.to_pyarrow_dataset().count_rows(filter=pc.field("run_id") == HOSTILE) == 2
+
+
+@pytest.mark.parametrize("write", [tables.merge_rows, tables.append_rows])
+def test_a_table_whose_columns_were_explained_in_other_words_is_written_on(tmp_path: Path, write: Any) -> None:
+    root = str(tmp_path)
+    reworded = [replace(column, meaning="In other words.") for column in MISSED_DEADLINES.columns]
+    tables.ensure(root, replace(MISSED_DEADLINES, columns=tuple(reworded)))
+    write(root, MISSED_DEADLINES, [row("a", "x", "1")])
+    table = tables.open_table(root, MISSED_DEADLINES)
+    assert table is not None
+    assert table.to_pyarrow_table().num_rows == 1
