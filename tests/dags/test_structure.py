@@ -130,7 +130,7 @@ def test_it_is_short_and_parses_fast_without_network_and_spark() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("job", JOBS.values(), ids=lambda job: job.name)
+@pytest.mark.parametrize("job", PIPELINE.values(), ids=lambda job: job.name)
 def test_a_jobs_task_declares_the_tables_that_it_reads_and_writes(dag: Any, job: Any) -> None:
     task = dag.get_task(job.name)
     assert {asset.name for asset in task.outlets} == {table.full_name for table in lineage.writes(job.name)}

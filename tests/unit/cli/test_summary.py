@@ -37,12 +37,32 @@ def add(root: Path, table: Table, *rows: dict[str, Any]) -> None:
     tables.append_rows(str(root), table, [filled | row for row in rows])
 
 
+def judged(shipment_id: str, severity: str, **values: Any) -> dict[str, Any]:
+    return {
+        "shipment_id": shipment_id,
+        "alert_severity": severity,
+        "avg_temperature_severity": "None",
+        "temperature_alert": severity != "None",
+    } | values
+
+
+def letter(record_id: str) -> dict[str, Any]:
+    return {
+        "record_id": record_id,
+        "source_table": "orders",
+        "rejection_reason": "NULL_CRITICAL_FIELD",
+        "layer": "silver",
+        "reprocessing_status": "PENDING",
+    }
+
+
 def excursion(number: int, **values: Any) -> dict[str, Any]:
     return {
         "shipment_id": f"S{number}",
         "excursion_no": 1,
         "severity": "Minor",
         "minutes": 30.0,
+        "reading_count": 1,
         "peak_at": AT,
     } | values
 
@@ -52,9 +72,9 @@ def lakehouse(tmp_path: Path) -> str:
     add(
         tmp_path,
         gold.SHIPMENT_ANALYTICS,
-        {"shipment_id": "S1", "alert_severity": "Critical", "shipment_type": "Frozen", "destination_city": "Leh"},
-        {"shipment_id": "S2", "alert_severity": "None", "reading_count": 7, "is_on_time": True},
-        {"shipment_id": "S3", "alert_severity": "None", "is_on_time": False},
+        judged("S1", "Critical", shipment_type="Frozen", destination_city="Leh"),
+        judged("S2", "None", reading_count=7, avg_temperature=5.0, is_on_time=True),
+        judged("S3", "None", is_on_time=False),
     )
     add(
         tmp_path,
@@ -67,8 +87,8 @@ def lakehouse(tmp_path: Path) -> str:
     add(
         tmp_path,
         bronze.REJECTED_RECORDS,
-        {"record_id": "a", "source_table": "orders", "rejection_reason": "NULL_CRITICAL_FIELD"},
-        {"record_id": "b", "source_table": "orders", "rejection_reason": "NULL_CRITICAL_FIELD"},
+        letter("a"),
+        letter("b"),
     )
     add(
         tmp_path,
@@ -80,9 +100,9 @@ def lakehouse(tmp_path: Path) -> str:
     add(
         tmp_path,
         DQ_METRICS,
-        {"run_id": "r", "status": "warn", "value": 0.07, "threshold": 0.05, "detail": "7 of [100]"},
-        {"run_id": "r", "status": "pass"},
-        {"run_id": "other", "status": "fail"},
+        {"run_id": "r", "severity": "warn", "status": "warn", "value": 0.07, "threshold": 0.05, "detail": "7 of [100]"},
+        {"run_id": "r", "severity": "error", "status": "pass"},
+        {"run_id": "other", "severity": "error", "status": "fail"},
     )  # fmt: skip
     return str(tmp_path)
 
