@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError
-from smart_logistics.settings import Kind
+from smart_logistics.settings import Kind, Settings
 
 POSTGRES, SPARK, LANDING, SMTP = "logistics_postgres", "logistics_spark", "logistics_landing", "logistics_smtp"
 LAKEHOUSE = "logistics_lakehouse"
@@ -67,11 +67,16 @@ def landing() -> Path:
 def spark_ui() -> str | None:
     """Return the address of the local Spark master's page; None where the cluster is somebody else's."""
     loaded = settings.load()
+    port = None if loaded["SPARK_MASTER"] else kept_port(loaded, "SPARK_UI_PORT")
+    return None if port is None else f"http://127.0.0.1:{port}/"
+
+
+def kept_port(loaded: Settings, name: str) -> int | None:
+    """Return a port that the local stack keeps in its home; None where it keeps none."""
     try:
-        port = json.loads((loaded.home / "run" / "ports.json").read_text(encoding="utf-8"))["SPARK_UI_PORT"]
+        return int(json.loads((loaded.home / "run" / "ports.json").read_text(encoding="utf-8"))[name])
     except (OSError, ValueError, KeyError):
         return None
-    return None if loaded["SPARK_MASTER"] else f"http://127.0.0.1:{port}/"
 
 
 def lakehouse() -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_logistics.lake import metrics
+from smart_logistics.orchestration import kept
 from smart_logistics.orchestration.mail import Message
 
 _log = logging.getLogger(__name__)
@@ -66,16 +67,13 @@ def due(folder: Path, dag_id: str, run_id: str, lakehouse: str, now: datetime) -
 
 def remember(folder: Path, lakehouse: str, run_id: str, now: datetime) -> None:
     """Note that the run's warnings were told."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = folder / "warnings.json.new"
     names = {name_of(one): now.isoformat() for one in metrics.warnings(lakehouse, run_id)}
-    new.write_text(json.dumps(names), encoding="utf-8")
-    new.rename(folder / "warnings.json")
+    kept.write(folder / "warnings.json", names)
 
 
 def _told(folder: Path) -> dict[str, datetime]:
     try:
-        kept = json.loads((folder / "warnings.json").read_bytes())
+        found = json.loads((folder / "warnings.json").read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
-    return {name: datetime.fromisoformat(at) for name, at in kept.items()}
+    return {name: datetime.fromisoformat(at) for name, at in found.items()}

@@ -6,11 +6,12 @@ A JSON file for each DAG in ``<home>/alerts/open``, made by its first failed run
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+
+from smart_logistics.orchestration import kept
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Incident:
 
 
 def _path(folder: Path, dag_id: str) -> Path:
-    return folder / "open" / hashlib.sha256(dag_id.encode()).hexdigest()[:32]
+    return folder / "open" / kept.name_of(dag_id)
 
 
 def current(folder: Path, dag_id: str) -> Incident | None:
@@ -49,11 +50,7 @@ def failed(folder: Path, dag_id: str, run_id: str, at: datetime, cause: str) -> 
     if run_id in found.runs:
         return found
     found = Incident(dag_id, found.since, found.cause, (*found.runs, run_id))
-    path = _path(folder, dag_id)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(asdict(found)), encoding="utf-8")
-    new.rename(path)
+    kept.write(_path(folder, dag_id), asdict(found))
     return found
 
 

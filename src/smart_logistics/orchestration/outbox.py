@@ -10,7 +10,6 @@ programs show it once.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -23,6 +22,7 @@ from smtplib import SMTPException
 
 from smart_logistics.errors import LockHeld
 from smart_logistics.lake import locks
+from smart_logistics.orchestration import kept
 from smart_logistics.orchestration.mail import Message
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Outbox:
             LockHeld: another process works here for too long.
         """
         now = datetime.now(UTC)
-        name = hashlib.sha256(incident.encode()).hexdigest()[:32]
+        name = kept.name_of(incident)
         with self._alone():
             told = self.told_at(incident)
             if told is not None and (since is None or told >= since):
@@ -66,15 +66,14 @@ class Outbox:
             content = {"incident": incident, "posted_at": now.isoformat(), "subject": message.subject}
             stamp = f"{now:%Y%m%dT%H%M%S%f}"
             # The message first: killed between the two it may be told twice, but not never.
-            _write(self.folder / "outbox" / f"{stamp}-{name}.json", content | {"facts": message.facts})
-            _write(self.folder / "told" / name, {"incident": incident, "at": now.isoformat()})
+            kept.write(self.folder / "outbox" / f"{stamp}-{name}.json", content | {"facts": message.facts})
+            kept.write(self.folder / "told" / name, {"incident": incident, "at": now.isoformat()})
         return True
 
     def told_at(self, incident: str) -> datetime | None:
         """Return when an incident was told last; None where it never was."""
-        name = hashlib.sha256(incident.encode()).hexdigest()[:32]
         try:
-            mark = json.loads((self.folder / "told" / name).read_bytes())
+            mark = json.loads((self.folder / "told" / kept.name_of(incident)).read_bytes())
         except FileNotFoundError:
             return None
         return datetime.fromisoformat(mark["at"])
@@ -133,11 +132,3 @@ class Outbox:
         for mark in (self.folder / "told").glob("*"):
             if now - mark.stat().st_mtime > _FORGET.total_seconds():
                 mark.unlink()
-
-
-def _write(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_name(f".{path.name}.new")
-    new.touch(mode=0o600)
-    new.write_text(json.dumps(content), encoding="utf-8")
-    new.rename(path)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError
-from smart_logistics.orchestration.connections import LAKEHOUSE, LANDING, POSTGRES, SMTP, SPARK
+from smart_logistics.orchestration.connections import LAKEHOUSE, LANDING, POSTGRES, SMTP, SPARK, kept_port
 from smart_logistics.settings import Kind, Settings
 
 if TYPE_CHECKING:
@@ -49,12 +49,11 @@ def spark_master(loaded: Settings) -> str:
     """
     if loaded["SPARK_MASTER"]:
         return str(loaded["SPARK_MASTER"])
-    try:
-        port = json.loads((loaded.home / "run" / "ports.json").read_text(encoding="utf-8"))["SPARK_PORT"]
-    except (OSError, ValueError, KeyError):
+    port = kept_port(loaded, "SPARK_PORT")
+    if port is None:
         raise ConfigurationError(
             f"no Spark master is known in {loaded.home}", remedy="run `logistics up`, or set LOGISTICS_SPARK_MASTER"
-        ) from None
+        )
     return f"spark://127.0.0.1:{port}"
 
 
