@@ -21,7 +21,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     assert list(jars.glob("*delta-spark*.jar")), f"no jars in {jars}: run `make install` first"
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers' Python; else the first on PATH
     builder = SparkSession.builder.master("local[2]").appName("tests")
-    for key, value in job_properties(jars, tmp_path_factory.mktemp("spark")).items():
+    properties = job_properties(jars, tmp_path_factory.mktemp("spark"))
+    # A job's JVM lives for one job; this one for hundreds of them: it needs room, and compiling well pays.
+    properties["spark.driver.memory"] = "4g"
+    properties["spark.driver.extraJavaOptions"] = "-XX:+UseSerialGC -Duser.timezone=UTC"
+    for key, value in properties.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     yield session

@@ -49,9 +49,9 @@ class Parsed(NamedTuple):
     outcomes: dict[int, Outcome]
     characters: int
 
-    def many(self, rows: int) -> int | None:
-        """Return ``rows`` where they must not pass through this process."""
-        return rows if rows > small.MOST_ROWS or self.characters > _MOST_CHARACTERS else None
+    def many(self, rows: int) -> bool:
+        """Return whether so many rows must not pass through this process."""
+        return rows > small.MOST_ROWS or self.characters > _MOST_CHARACTERS
 
 
 def run(ctx: Context) -> Mapping[str, object]:

@@ -15,7 +15,7 @@ from smart_logistics.contracts.bronze import EXTRACTED, SOURCE_DELETES
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.errors import SourceUnavailable
 from smart_logistics.failpoints import reached
-from smart_logistics.lake import tables
+from smart_logistics.lake import small
 from smart_logistics.lake.store import Lake, instant
 from smart_logistics.sources import fence, jdbc
 from smart_logistics.sources.columns import Selected
@@ -102,9 +102,7 @@ class RowExtraction:
         return self.taken
 
     def _take_first(self, rows: DataFrame) -> int:
-        self._append(rows)
-        written = tables.open_table(self.lake.root, EXTRACTED[self.source.name])
-        self._compare_with_fence(written.count() if written is not None else 0)
+        self._compare_with_fence(self._append(rows, self.extent.rows))
         return self.extent.rows
 
     def _take_new(self, rows: DataFrame) -> int:
@@ -114,7 +112,7 @@ class RowExtraction:
             read, new = (row[0], row[1]) if row else (0, 0)
             self._compare_with_fence(read)
             if new:
-                self._append(marked.filter(versions.IS_NEW).drop(versions.IS_NEW))
+                self._append(marked.filter(versions.IS_NEW).drop(versions.IS_NEW), new)
         finally:
             marked.unpersist()
         return int(new)
@@ -126,10 +124,11 @@ class RowExtraction:
                 remedy="the next run reads them again; a pooler between us and the server breaks snapshots",
             )
 
-    def _append(self, rows: DataFrame) -> None:
+    def _append(self, rows: DataFrame, expected: int) -> int:
         complete = versions.with_lineage(rows, instant(self.stamp), self.run_id)
         grown = any(column.name not in self.bronze.types for column in self.selected)
-        self.lake.append(EXTRACTED[self.source.name], complete, self.stamp, evolve=grown)
+        many = expected > small.MOST_ROWS
+        return self.lake.append(EXTRACTED[self.source.name], complete, self.stamp, evolve=grown, many=many)
 
     def _held(self) -> DataFrame:
         """Return Bronze's versions of the keys that were read, naming them literally to skip files."""

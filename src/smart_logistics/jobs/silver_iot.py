@@ -37,17 +37,27 @@ def run(ctx: Context) -> Mapping[str, object]:
     seen = lake.progress(TARGET)
     if lake.progress(bronze.IOT_TELEMETRY, PRODUCER) <= seen:
         return {"rows": 0, "rejected": 0, "flags_changed": 0}
+    kept: list[DataFrame] = []
+    try:
+        return _settle(ctx, seen, kept)
+    finally:
+        for frame in kept:
+            frame.unpersist()
+
+
+def _settle(ctx: Context, seen: int, kept: list[DataFrame]) -> Mapping[str, object]:
+    lake = ctx.lake
     stamp = lake.new_stamp()
     records = lake.since(bronze.IOT_TELEMETRY, seen, column="_ingested_at")
-    judged = readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")).persist()
+    judged = lake.keep(readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")), kept, few=False)
     dates = _valid_dates(judged)
     held = _readings_of(lake, dates)
-    judged = readings.without_repeats(judged, held).persist()
+    judged = lake.keep(readings.without_repeats(judged, held), kept, few=False)
     reached("silver_iot.judged")
     rejected = _record(lake, judged, stamp, ctx.run_id)
     reached("silver_iot.recorded")
     _close_corrected(lake, judged, on_hand.corrected_since(lake.root, instant(seen)))
-    changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp)
+    changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp, kept)
     return {"rows": added, "rejected": rejected, "flags_changed": changed}
 
 
@@ -86,7 +96,7 @@ def _close_corrected(lake: Lake, judged: DataFrame, corrected: list[str]) -> Non
     lake.update(REJECTED_RECORDS, closed.select(*columns))
 
 
-def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> tuple[int, int]:
+def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int, kept: list[DataFrame]) -> tuple[int, int]:
     """Flag the new readings and their neighbours; return flags changed in Silver and readings added."""
     around = sorted({day + timedelta(days=n) for day in dates for n in (-1, 0, 1)})
     trucks = new.groupBy("truck_id").agg(
@@ -103,7 +113,7 @@ def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int) -> 
         new.withColumns({"_was": F.lit(None).cast("string"), "_changed_at": instant_literal(stamp)})
     )
     is_new = F.col("_was").isNull()
-    flagged = with_speed_flags(both.withColumn("_beside_new", beside_new(is_new))).persist()
+    flagged = lake.keep(with_speed_flags(both.withColumn("_beside_new", beside_new(is_new))), kept, few=False)
     # A reading at the edge of what was loaded lacks a neighbour here; only those beside a new one are judged again.
     changed = flagged.filter(
         ~is_new & F.col("_beside_new") & (F.col("_was") != F.coalesce("outlier_reason", F.lit("")))

@@ -49,6 +49,10 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict
         "spark.hadoop.parquet.block.size.row.check.min": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Kept for a page that nobody looks at: of a thousand queries, all their metrics.
+        "spark.sql.ui.retainedExecutions": "10",
+        "spark.ui.retainedJobs": "10",
+        "spark.ui.retainedStages": "10",
         # A pipeline's data is small per batch; two hundred partitions would be two hundred empty tasks.
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",

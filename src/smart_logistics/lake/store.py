@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Table
@@ -128,40 +128,44 @@ class Lake(Reader):
         app: str | None = None,
         evolve: bool = False,
         skip_empty: bool = False,
-        many: int | None = None,
+        many: bool = False,
     ) -> int:
         """Append ``rows`` and this job's progress in one commit; return how many rows there are.
 
-        A replay with the same or an older stamp is a no-op. With ``evolve`` columns that the table does not have yet
-        are added to it. With ``skip_empty`` no rows are no commit. ``many`` is how many rows there are, where the
-        caller knows that they are too many, or too long, for this process: they are neither kept nor counted here.
+        A replay with the same or an older stamp is a no-op. ``evolve`` adds columns that the table does not have yet.
+        With ``skip_empty`` no rows are no commit. Too ``many`` rows for this process, or too long ones, are not kept.
         """
         tables.ensure(self.root, table)
         name = app or self.job
-        if many is not None:
-            with self.writing(table):
-                self._append(table, rows, name, stamp, evolve=evolve)
-            return many
+        if many:
+            return self._append(table, rows, name, stamp, evolve=evolve)
         with _kept(rows) as kept:
             few = None if evolve else self._few(table, kept)
-            count = kept.count() if few is None else len(few)
-            if count or not skip_empty:
+            if few is None:
+                return 0 if skip_empty and kept.isEmpty() else self._append(table, kept, name, stamp, evolve=evolve)
+            if len(few) or not skip_empty:
                 with self.writing(table):
-                    if few is None:
-                        self._append(table, kept, name, stamp, evolve=evolve)
-                    elif tables.progress(self.root, table, name) < stamp:
+                    if tables.progress(self.root, table, name) < stamp:
                         small.append(self.root, table, few, app=name, stamp=stamp)
-        return count
+            return len(few)
 
-    def _append(self, table: Table, rows: DataFrame, app: str, stamp: int, *, evolve: bool) -> None:
-        (
-            rows.write.format("delta")
-            .mode("append")
-            .option("mergeSchema", str(evolve).lower())
-            .option("txnAppId", app)
-            .option("txnVersion", str(stamp))
-            .save(self.path(table))
-        )
+    def _append(self, table: Table, rows: DataFrame, app: str, stamp: int, *, evolve: bool) -> int:
+        """Write by Spark, which counts the rows on their way."""
+        with self.writing(table):
+            if tables.progress(self.root, table, app) >= stamp:
+                # Delta would skip the write, and what is observed there would be waited for without end.
+                return rows.count()
+            seen = Observation()
+            (
+                rows.observe(seen, F.count(F.lit(1)).alias("rows"))
+                .write.format("delta")
+                .mode("append")
+                .option("mergeSchema", str(evolve).lower())
+                .option("txnAppId", app)
+                .option("txnVersion", str(stamp))
+                .save(self.path(table))
+            )
+        return int(seen.get["rows"])
 
     def _few(self, table: Table, rows: DataFrame) -> pa.Table | None:
         """Return rows that are few enough to be committed from here, None where they are not."""
@@ -219,8 +223,7 @@ class Lake(Reader):
         found = self._concerned(table, changes, partitions)
         columns = [c.name for c in table.columns if c.name in changes.columns]
         if found.rows == found.inserts > 0:
-            with self.writing(table):
-                self._append(table, changes.select(*columns), app, stamp, evolve=False)
+            self._append(table, changes.select(*columns), app, stamp, evolve=False)
         elif found.rows:
             with self.writing(table), self._transaction(app, stamp):
                 self._merge(table, changes, found.predicate, _clauses(columns))
