@@ -22,9 +22,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers' Python; else the first on PATH
     builder = SparkSession.builder.master("local[2]").appName("tests")
     properties = job_properties(jars, tmp_path_factory.mktemp("spark"))
-    # A job's JVM lives for one job; this one for hundreds of them: it needs room, and compiling well pays.
-    properties["spark.driver.memory"] = "4g"
-    properties["spark.driver.extraJavaOptions"] = "-XX:+UseSerialGC -Duser.timezone=UTC"
+    # A job's JVM lives for one job; this one for hundreds of them, whose plans it keeps until Python lets go of them.
+    properties["spark.driver.memory"] = "2g"
     for key, value in properties.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

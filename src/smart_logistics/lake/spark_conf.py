@@ -49,6 +49,8 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict
         "spark.hadoop.parquet.block.size.row.check.min": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Each hash table takes a page at least: of a sixty-fourth of the heap, for the hundred rows of a broadcast.
+        "spark.buffer.pageSize": "2m",
         # Kept for a page that nobody looks at: of a thousand queries, all their metrics.
         "spark.sql.ui.retainedExecutions": "10",
         "spark.ui.retainedJobs": "10",
