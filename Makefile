@@ -13,6 +13,8 @@ PIP_INSTALL := $(VENV)/bin/uv pip install --quiet --require-hashes
 THIS_PACKAGE := $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 # The jobs' tests start in a second; the stack's need minutes. A hung test must not eat the gate's time.
 PYTEST := -m pytest --timeout 900
+# One Spark session plans on one processor: two of them share the files of tests between them.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
 .PHONY: help
 help: ## List the targets
@@ -70,11 +72,11 @@ test-unit: install-dev ## Tests without a JVM: rules, architecture, the DAG's st
 
 .PHONY: test-spark
 test-spark: install-dev ## Tests of the jobs on real Delta tables and a real PostgreSQL
-	@$(SPARK)/bin/python $(PYTEST) tests/spark
+	@$(SPARK)/bin/python $(PYTEST) $(SIDE_BY_SIDE) tests/spark
 
 .PHONY: test-faults
 test-faults: install-dev ## Faults injected for real: a sample of what fuzz, load, kill-matrix and random-kills do in full
-	@$(SPARK)/bin/python $(PYTEST) tests/faults
+	@$(SPARK)/bin/python $(PYTEST) $(SIDE_BY_SIDE) tests/faults
 
 .PHONY: kill-matrix
 kill-matrix: install-dev ## Kill each job at each step in each way, recover, recount (hours)

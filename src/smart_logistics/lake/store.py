@@ -115,7 +115,7 @@ class Lake(Reader):
         """Set a property of the table, in a commit of its own."""
         tables.ensure(self.root, table)
         with self.writing(table):
-            self.spark.sql(f"ALTER TABLE {self.identifier(table)} SET TBLPROPERTIES ({quoted(name)} = {quoted(value)})")
+            tables.set_property(self.root, table, name, value)
 
     # Writing
 

@@ -249,3 +249,8 @@ def advance(lakehouse: str, table: Table, *, app: str, stamp: int) -> None:
         partition_by=list(table.partitions),
         commit_properties=CommitProperties(app_transactions=[Transaction(app, stamp)]),
     )
+
+
+def set_property(lakehouse: str, table: Table, name: str, value: str) -> None:
+    """Set a property of a table that is there, without a JVM. The caller holds the table's lock."""
+    DeltaTable(uri(lakehouse, table)).alter.set_table_properties({name: value}, raise_if_not_exists=False)
