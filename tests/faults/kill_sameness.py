@@ -1,0 +1,53 @@
+"""Whether a site that was killed and caught up holds what it holds where nothing was killed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smart_logistics.contracts import ALL_TABLES
+from smart_logistics.contracts.model import Table
+from smart_logistics.contracts.ops import DQ_METRICS
+from tests.faults.kill_site import Site
+from tests.oracle.load import Lakehouse
+
+Content = Mapping[str, Counter[str]]
+# Which run did it, and when; and beside the columns, what the pipeline keeps for itself: names with an underscore.
+_OF_THE_RUN = frozenset({"run_id", "processed_at", "rejected_at", "rejection_date", "checked_at"})
+_OF_A_MEASURE = frozenset({"value", "threshold", "detail"})
+_NOT_COMPARED = frozenset({"bronze.source_fences"})  # which transactions were open is another at each moment
+
+
+def content(site: Site) -> Content:
+    """Return how often each table holds each row, the run and its moment aside."""
+    lakehouse = Lakehouse(site.lakehouse)
+    return {
+        table.full_name: Counter(_told(site, table, row) for row in _rows(lakehouse, table))
+        for table in ALL_TABLES
+        if table.full_name not in _NOT_COMPARED
+    }
+
+
+def unlike(found: Content, wanted: Content) -> Iterator[str]:
+    """Yield the rows that are lost, and those that are there too often."""
+    for table, rows in wanted.items():
+        yield from (f"{table}: lost: {row}" for row in (rows - found[table]).elements())
+        yield from (f"{table}: too many: {row}" for row in (found[table] - rows).elements())
+
+
+def _rows(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
+    rows = lakehouse.read(table.full_name)
+    if table is DQ_METRICS and rows:
+        # A killed gate may have recorded its results before it died; the next one records them again as its own.
+        last = max(row["checked_at"] for row in rows)
+        rows = [row for row in rows if row["checked_at"] == last]
+    return rows
+
+
+def _told(site: Site, table: Table, row: Mapping[str, Any]) -> str:
+    hidden = _OF_THE_RUN | (_OF_A_MEASURE if table is DQ_METRICS else set())
+    if table.layer == "gold":
+        hidden |= {"updated_at"}
+    kept = {name: value for name, value in sorted(row.items()) if not name.startswith("_") and name not in hidden}
+    return repr(kept).replace(str(site.home), "")
