@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,12 +19,14 @@ _OF_THE_RUN = frozenset({"run_id", "processed_at", "rejected_at", "rejection_dat
 _OF_A_MEASURE = frozenset({"value", "threshold", "detail"})
 _NOT_COMPARED = frozenset({"bronze.source_fences"})  # which transactions were open is another at each moment
 
+_SITE = re.compile(r".*/(?=(archive|failed)/)")
+
 
 def content(site: Site) -> Content:
     """Return how often each table holds each row, the run and its moment aside."""
     lakehouse = Lakehouse(site.lakehouse)
     return {
-        table.full_name: Counter(_told(site, table, row) for row in _rows(lakehouse, table))
+        table.full_name: Counter(_told(table, row) for row in _rows(lakehouse, table))
         for table in ALL_TABLES
         if table.full_name not in _NOT_COMPARED
     }
@@ -45,9 +48,11 @@ def _rows(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
     return rows
 
 
-def _told(site: Site, table: Table, row: Mapping[str, Any]) -> str:
+def _told(table: Table, row: Mapping[str, Any]) -> str:
     hidden = _OF_THE_RUN | (_OF_A_MEASURE if table is DQ_METRICS else set())
     if table.layer == "gold":
         hidden |= {"updated_at"}
     kept = {name: value for name, value in sorted(row.items()) if not name.startswith("_") and name not in hidden}
-    return repr(kept).replace(str(site.home), "")
+    if "file_path" in kept:
+        kept["file_path"] = _SITE.sub("", kept["file_path"])  # of the site that it was taken in, copied since
+    return repr(kept)
