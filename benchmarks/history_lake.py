@@ -184,6 +184,10 @@ def _day(book: Book, day: int, start: datetime) -> None:
             "started_at": start,
             "ended_at": start,
             "peak_at": start,
+            "reading_count": 1,
+            "peak_temperature": 9.0,
+            "peak_deviation": 1.0,
+            "severity": "Minor",
         }
         | place
         for one in shipments[:5]
@@ -194,6 +198,8 @@ def _day(book: Book, day: int, start: datetime) -> None:
         "layer": "bronze",
         "table_name": "iot_telemetry",
         "check_name": "new_rows",
+        "severity": "warn",
+        "status": "pass",
         "value": 1320.0,
         "checked_at": start,
     }
