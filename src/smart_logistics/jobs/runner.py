@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import threading
@@ -17,12 +16,13 @@ from pyspark.errors import PySparkException
 
 from smart_logistics import failpoints, settings
 from smart_logistics.errors import ConfigurationError, ConstraintBroken, LakeUnavailable, LogisticsError
+from smart_logistics.jobs import marks
 from smart_logistics.jobs.catalog import Job
+from smart_logistics.jobs.told import ToldLake
 from smart_logistics.lake import constraints
 from smart_logistics.lake.session import open_session
 from smart_logistics.lake.store import Lake
 
-RESULT, ERROR = "LOGISTICS_RESULT", "LOGISTICS_ERROR"
 _CONTINUES = "see the task's log; the retry continues from where it was"
 
 
@@ -65,11 +65,11 @@ def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers:
     code = 0
     try:
         failpoints.arm(os.environ)
-        lake = Lake(open_session(f"{job.name} {arguments.run_id}"), arguments.lakehouse, job.name)
+        lake = ToldLake(open_session(f"{job.name} {arguments.run_id}"), arguments.lakehouse, job.name)
         values = {name: getattr(arguments, name.lower()) for name in job.settings}
         with lake.alone(producers=producers):
             counts = run(Context(lake, arguments.run_id, getattr(arguments, "landing", ""), values))
-        print(RESULT, json.dumps(counts), flush=True)  # noqa: T201 - the line that the submitter reads
+        marks.say(marks.RESULT, counts)
         lake.spark.stop()
     except LogisticsError as error:
         code = _report(error)
@@ -79,8 +79,7 @@ def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers:
 
 
 def _report(error: LogisticsError) -> int:
-    line = {"type": type(error).__name__, "what": error.what, "remedy": error.remedy}
-    print(ERROR, json.dumps(line), flush=True)  # noqa: T201 - the line that the submitter reads
+    marks.say(marks.ERROR, {"type": type(error).__name__, "what": error.what, "remedy": error.remedy})
     return error.exit_code
 
 

@@ -21,7 +21,7 @@ from smart_logistics import settings
 from smart_logistics.errors import LogisticsError
 from smart_logistics.jobs.catalog import JOBS
 from smart_logistics.ops.deadlines import BREACH, Missed
-from smart_logistics.orchestration import connections, digest, incidents, stats
+from smart_logistics.orchestration import connections, digest, error_record, incidents, stats
 from smart_logistics.orchestration.failures import reason
 from smart_logistics.orchestration.mail import Message, send
 from smart_logistics.orchestration.outbox import Outbox
@@ -33,7 +33,6 @@ _log = logging.getLogger(__name__)
 _SUBJECT = "[smart-logistics]"
 _NEXT_STEP = "When the cause is gone, clear the failed task; every task continues from where it was."
 _NOTHING_LOST = "Nothing is lost or doubled; the tables downstream stay as the last good run left them."
-_GUIDE = "docs/troubleshooting.md"
 # A failed task's callback has twenty seconds, and tells more than we could.
 _GRACE = timedelta(seconds=60)
 _OLD = timedelta(days=1)
@@ -60,6 +59,7 @@ def _task_failed(context: Context) -> None:
         *_since(incident),
         ("Run", ti.run_id),
         ("Try", str(ti.try_number)),
+        *_committed(context),
         ("Meaning for the data", _NOTHING_LOST),
         *_what_to_do(error),
         ("Next step", _NEXT_STEP),
@@ -78,7 +78,7 @@ def on_deadline_missed(missed: Missed) -> None:
         ("Why", missed.detail),
         ("Allowed", f"{missed.limit_minutes:g} min"),
         ("Meaning for the data", "Gold is older than it should be; nothing is lost."),
-        ("More", f"{_GUIDE}#a-run-that-takes-too-long"),
+        ("More", f"{error_record.GUIDE}#a-run-that-takes-too-long"),
         ("Next step", "Look at the running task in the grid; if it hangs, clear it."),
     )
     what = missed.deadline if missed.severity == BREACH else "slow"
@@ -129,7 +129,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
         ("Why", why),
         *_since(incident),
         ("Meaning for the data", _NOTHING_LOST),
-        ("More", f"{_GUIDE}#{LogisticsError.guide}"),
+        ("More", f"{error_record.GUIDE}#{LogisticsError.guide}"),
         ("Next step", f"See the run in Airflow's grid. {_NEXT_STEP}"),
     )
     tell(Message(f"{_SUBJECT} a run of {dag_id} failed", facts), key, since=start)
@@ -169,10 +169,13 @@ def _since(incident: incidents.Incident) -> list[tuple[str, str]]:
 
 
 def _what_to_do(error: object) -> list[tuple[str, str]]:
-    if not isinstance(error, LogisticsError):
-        return [("More", f"{_GUIDE}#{LogisticsError.guide}")]
-    found = [("What to do", error.remedy)] if error.remedy else []
-    return [*found, ("More", f"{_GUIDE}#{error.guide}")]
+    remedy = error.remedy if isinstance(error, LogisticsError) else ""
+    return [*([("What to do", remedy)] if remedy else []), ("More", error_record.guide(error))]
+
+
+def _committed(context: Context) -> list[tuple[str, str]]:
+    driver = error_record.driver_of(context)
+    return [("Rows committed", error_record.committed(driver))] if driver else []
 
 
 def _spark_ui() -> list[tuple[str, str]]:

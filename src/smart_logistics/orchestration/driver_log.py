@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections import deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from smart_logistics.errors import FAMILY, LogisticsError, by_exit_code
+from smart_logistics.jobs.marks import ERROR, PROGRESS, RESULT
+from smart_logistics.orchestration.relevant import Relevant
 
-RESULT, ERROR = "LOGISTICS_RESULT", "LOGISTICS_ERROR"
-_TAIL = 30
 _LONGEST_LINE = 4000
 _LEVELS = {
     "TRACE": logging.DEBUG,
@@ -26,7 +26,7 @@ _RECORD = re.compile(
     r"\d{2,4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\s+(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+(.*)", re.DOTALL
 )
 _OF_A_TRACE = re.compile(
-    r"\s|: |Caused by:|Suppressed:|JVM stacktrace:|\w+(\.\w+)*(Error|Exception)\b|[\w.$/<>]+\([^)]*\)$"
+    r"\s|: |Caused by:|Suppressed:|(?:JVM|Driver) stacktrace:|\w+(\.\w+)*(Error|Exception)\b|[\w.$/<>]+\([^)]*\)$"
 )
 _START_OF_A_TRACE = re.compile(r"Traceback |Exception in thread |An error occurred while calling ")
 _NOISE = re.compile(
@@ -45,31 +45,39 @@ class JobCrashed(LogisticsError):
 
 @dataclass
 class DriverLog:
-    """Feed it every line; then ask for ``result`` and ``failure``."""
+    """Feed it every line; then ask for ``result``, ``failure``, ``committed`` (rows by table) and ``relevant``."""
 
     result: dict[str, Any] | None = None
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
+    committed: Counter[str] = field(default_factory=Counter)
+    relevant: Relevant = field(default_factory=Relevant)
     _error: dict[str, str] | None = None
     _level: int = logging.INFO
+    _in_traceback: bool = False
 
     def read(self, line: str) -> tuple[int, str] | None:
         """Take a line of output; return its level and text, or None where it is noise or one of our own marks."""
         line = line.rstrip()
         mark, _, text = line.partition(" ")
-        if mark in (RESULT, ERROR):
+        if mark in (RESULT, ERROR, PROGRESS):
             return self._read_mark(mark, text)  # whole: it may hold the names of twenty files
         line = line[:_LONGEST_LINE]
         if not line or _NOISE.match(line):
             return None
-        if record := _RECORD.match(line):
+        record = _RECORD.match(line)
+        # The exception of a Python traceback is its first line that is not indented, whatever its class is called.
+        ends_traceback = self._in_traceback and record is None and not line[0].isspace()
+        if record or ends_traceback:
+            self._in_traceback = False
+        if record:
             self._level, line = _LEVELS[record[1]], record[2]
         elif _START_OF_A_TRACE.match(line):
-            self._level = logging.ERROR
-        elif not _OF_A_TRACE.match(line):
+            self._level, self._in_traceback = logging.ERROR, line.startswith("Traceback ")
+        elif not ends_traceback and not _OF_A_TRACE.match(line):
             self._level = logging.INFO
-        if self._level >= logging.WARNING:
-            self.tail.append(line)
-        return self._level, line
+        if self._level < logging.WARNING:
+            return self._level, line
+        worth = self.relevant.add(line, is_record=record is not None, ends_traceback=ends_traceback)
+        return (self._level, line) if worth else None
 
     def _read_mark(self, mark: str, text: str) -> tuple[int, str] | None:
         try:
@@ -78,6 +86,10 @@ class DriverLog:
             value = None
         if not isinstance(value, dict):
             return logging.ERROR, f"{mark} that is not a JSON object: {text[:_LONGEST_LINE]}"
+        if mark == PROGRESS:
+            table, rows = str(value.get("table")), int(value.get("rows") or 0)
+            self.committed[table] += rows
+            return logging.INFO, f"committed {rows} row(s) of {table}"
         if mark == RESULT:
             self.result = value
         else:
@@ -92,8 +104,8 @@ class DriverLog:
             return kind(self._error.get("what") or f"{job} failed", remedy=self._error.get("remedy", ""))
         kind = by_exit_code(code)
         how = f"was ended by signal {code - 128}" if code > 128 else f"ended with code {code}"
-        last = next((line for line in reversed(self.tail) if line.strip() and not line[0].isspace()), "")
-        what = f"the driver of {job} {how} without giving a reason" + (f"; last it said: {last[:500]}" if last else "")
+        cause = self.relevant.cause
+        what = f"the driver of {job} {how} without giving a reason" + (f"; last it said: {cause}" if cause else "")
         if kind is LogisticsError:
             return JobCrashed(what, remedy="see the task's log; what was committed stays, a retry continues from there")
         return kind(what)

@@ -171,6 +171,11 @@ class SparkJobOperator(SparkSubmitOperator):
         self.counts = counts
         return counts
 
+    @property
+    def driver_log(self) -> DriverLog | None:
+        """What the driver of this try has said; None before it was started."""
+        return self._hook.driver if isinstance(self._hook, DriverHook) else None
+
     def get_openlineage_facets_on_start(self) -> Any:
         """Return what OpenLineage is told when the job starts."""
         return lineage.datasets(self.job, {})
