@@ -16,7 +16,7 @@ from airflow.sdk.log import mask_secret
 
 from smart_logistics import settings
 from smart_logistics.jobs import catalog, submit, tether
-from smart_logistics.orchestration import connections, lineage, stats
+from smart_logistics.orchestration import connections, lineage, predecessor, stats
 from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
 
 if TYPE_CHECKING:
@@ -189,7 +189,9 @@ class SparkJobOperator(SparkSubmitOperator):
         # The provider would submit to yarn where the connection is missing.
         connections.required(connections.SPARK)
         hook = self._hook = self._get_hook()
-        hook.environment = submit.environment(self.job, source_dsn=self._source_dsn())
+        whose = _instance(context)
+        predecessor.end(whose, lambda run_id: _is_running(context, run_id))
+        hook.environment = submit.environment(self.job, source_dsn=self._source_dsn()) | whose.mark()
         hook.minutes = (submit.of_job(connections.setting("JOB_TIMEOUT_MINUTES"), self.job) or [None])[-1]
         super().execute(context)
         if hook.driver.result is None and hook._connection["deploy_mode"] != "cluster":
@@ -216,3 +218,15 @@ class SparkJobOperator(SparkSubmitOperator):
             properties_file=self.properties_file,
             deploy_mode=self._deploy_mode,
         )
+
+
+def _instance(context: Context) -> predecessor.Instance:
+    ti = context["ti"]
+    return predecessor.Instance(str(settings.load().home), ti.dag_id, ti.task_id, ti.run_id, ti.try_number)
+
+
+def _is_running(context: Context, run_id: str) -> bool:
+    """Return whether Airflow says that the same task of another run runs."""
+    ti: Any = context["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[run_id])
+    return bool(states.get(run_id, {}).get(ti.task_id) == "running")
