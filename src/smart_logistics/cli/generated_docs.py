@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from smart_logistics import contracts
+from smart_logistics.cli import task_docs
 from smart_logistics.contracts.model import Severity, Table
 from smart_logistics.ops.measures import EVENTS, MEASURES, PREFIX
 from smart_logistics.quality import declared
@@ -163,6 +164,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "metrics.md": metrics,
     "quality.md": quality,
+    "tasks.md": lambda: task_docs.page(_HEAD),
 }
 
 

@@ -11,6 +11,7 @@ _LAKE = (*bronze.TABLES, *silver.TABLES, *gold.TABLES)
 _FURTHER: dict[str, tuple[Table, ...]] = {
     "bronze_ingest_sql": (bronze.SOURCE_FENCES,),
     "data_quality_check": (ops.DQ_METRICS,),
+    "full_audit": (ops.DQ_METRICS,),
 }
 _PRODUCERS: dict[str, tuple[str, ...]] = {
     "silver_transactional": ("bronze_ingest_sql",),
@@ -28,8 +29,8 @@ def writes(job: str) -> tuple[Table, ...]:
 
 
 def reads(job: str) -> tuple[Table, ...]:
-    """Return the tables of the lake that a job reads: those of the jobs before it; the gate looks at all."""
-    if job == "data_quality_check":
+    """Return the tables of the lake that a job reads: those of the jobs before it; gate and audit look at all."""
+    if job in ("data_quality_check", "full_audit"):
         return _LAKE
     found = (table for producer in _PRODUCERS.get(job, ()) for table in writes(producer))
     return tuple(table for table in found if table not in _ABOUT)

@@ -15,13 +15,17 @@ FOLDER = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Job:
-    """A script of this folder, what it is for, and what it is given beside ``--run-id`` and ``--lakehouse``."""
+    """A script of this folder, what it is for, and what it is given beside ``--run-id`` and ``--lakehouse``.
+
+    ``failure`` is what it mostly means that it failed.
+    """
 
     name: str
     purpose: str
     settings: tuple[str, ...] = ()
     reads_source: bool = False
     reads_landing: bool = False
+    failure: str = "the lakehouse or the cluster cannot be reached or written"
 
     @property
     def script(self) -> str:
@@ -43,12 +47,14 @@ BRONZE_INGEST_SQL = Job(
     "take what is new from every source table, all under one snapshot",
     ("DELETE_CHECK_HOURS", "MAX_DELETE_PERCENT", "FULL_READ"),
     reads_source=True,
+    failure="the source is away, or is not what was agreed",
 )
 BRONZE_INGEST_IOT = Job(
     "bronze_ingest_iot",
     "take the telemetry files of the landing folder",
     ("SETTLE_SECONDS",),
     reads_landing=True,
+    failure="the folders or the disk; a file that is bad is no failure",
 )
 SILVER_TRANSACTIONAL = Job(
     "silver_transactional", "judge rows, keep the latest of each key, build the shipments' history"
@@ -56,10 +62,16 @@ SILVER_TRANSACTIONAL = Job(
 SILVER_IOT = Job("silver_iot", "judge readings, drop repeats, flag outliers", ("MAX_CLOCK_SKEW_MINUTES",))
 GOLD_AGGREGATE = Job("gold_aggregate", "judge each affected shipment against its limits", ("HOLD_MINUTES",))
 DATA_QUALITY_CHECK = Job(
-    "data_quality_check", "check every layer, record the results, stop on errors", ("HOLD_MINUTES",)
+    "data_quality_check",
+    "check every layer, record the results, stop on errors",
+    ("HOLD_MINUTES",),
+    failure="a check of severity *error* failed: `ops.dq_metrics` and [quality](quality.md) say which",
 )
 FULL_AUDIT = Job(
-    "full_audit", "check all that the tables hold, and make Silver and Gold again to compare", ("HOLD_MINUTES",)
+    "full_audit",
+    "check all that the tables hold, and make Silver and Gold again to compare",
+    ("HOLD_MINUTES",),
+    failure="a table is not what it should be: `ops.dq_metrics` and [quality](quality.md) say which",
 )
 
 # In the order of the pipeline, whose tasks they are.
