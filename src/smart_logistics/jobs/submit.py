@@ -22,6 +22,8 @@ SPARK_ENVIRONMENT = REPOSITORY / ".venv-spark"
 _SPARK_BIN = SPARK_ENVIRONMENT / "bin"
 SPARK_SUBMIT = str(_SPARK_BIN / "spark-submit")
 _TETHER = Path(__file__).with_name("tether.py")
+# Names a secret of Kubernetes, ``name:key``, and holds none.
+CLUSTER_HELD = "spark.kubernetes.driver.secretKeyRef."
 _SECRET = ("secret", "password", "token", "access.key", "credential")
 # What the submitter knows and a driver has no business with: Airflow's configuration (keys, database) and mail.
 _WITHHELD = ("AIRFLOW", "_AIRFLOW", "LOGISTICS_SMTP", SOURCE_DSN)
@@ -57,7 +59,8 @@ def spark_conf(text: str, job: Job) -> dict[str, str]:
         ConfigurationError: one of them would show a secret, as every argument of a process does.
     """
     conf = {str(key): str(value) for one in of_job(text, job) for key, value in one.items()}
-    secret = [key for key in conf if any(word in key.lower() for word in _SECRET)]
+    holding = [key for key in conf if not key.startswith(CLUSTER_HELD)]
+    secret = [key for key in holding if any(word in key.lower() for word in _SECRET)]
     if secret:
         raise ConfigurationError(
             f"the setting SPARK_CONF holds {', '.join(secret)}",

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.log import mask_secret
 
 from smart_logistics import settings
+from smart_logistics.errors import ConfigurationError, EnvironmentFault
 from smart_logistics.jobs import catalog, submit, tether
 from smart_logistics.orchestration import connections, lineage, predecessor, stats
 from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
@@ -46,7 +47,16 @@ class DriverHook(SparkSubmitHook):
     environment: dict[str, str]
 
     def __init__(self, job: catalog.Job, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        try:
+            super().__init__(**kwargs)
+        except (NameError, RuntimeError) as error:
+            # The provider looks for it where the master is one of Kubernetes, and stumbles over its absence.
+            if "kube" not in str(error).lower():
+                raise
+            raise EnvironmentFault(
+                "a k8s:// master needs the Python package `kubernetes`, which is not installed beside Airflow",
+                remedy="install it there, or choose another master in the connection logistics_spark",
+            ) from None
         self.job = job
         self.environment = {}
         self.minutes: int | None = None
@@ -85,7 +95,10 @@ class DriverHook(SparkSubmitHook):
 
     def _logged(self, lines: Iterator[str]) -> Iterator[str]:
         """Log each line at its own level; yield those that the provider looks for identifiers in (cluster modes)."""
-        is_cluster = self._connection["deploy_mode"] == "cluster"
+        is_cluster = self.is_cluster_mode
+        if self._is_kubernetes and not is_cluster:
+            # The provider sets it only where it sees lines, and takes none for a failure.
+            self._spark_exit_code = 0
         for line in lines:
             if is_cluster:
                 self.driver.read(line)
@@ -93,6 +106,31 @@ class DriverHook(SparkSubmitHook):
             elif read := self.driver.read(line):
                 level, text = read
                 self.log.log(level, "%s", text)
+
+    @property
+    def is_cluster_mode(self) -> bool:
+        """Whether the driver runs in the cluster and not beside the task."""
+        return bool(self._connection["deploy_mode"] == "cluster")
+
+    def require_possible(self) -> None:
+        """See that the connection asks for nothing that Spark, or a secret, does not allow.
+
+        Raises:
+            ConfigurationError: it does.
+        """
+        if not self.is_cluster_mode:
+            return
+        master = str(self._connection["master"])
+        if not master.startswith(("yarn", "k8s://")):
+            raise ConfigurationError(
+                f"{master} has no cluster mode for Python jobs",
+                remedy=f"take deploy-mode out of the extra of {connections.SPARK}: the driver then runs here",
+            )
+        if self.job.reads_source and f"{submit.CLUSTER_HELD}{submit.SOURCE_DSN}" not in (self._conf or {}):
+            raise ConfigurationError(
+                f"the driver of {self.job.name} would run in the cluster without knowing the source's DSN",
+                remedy="use client mode, or on Kubernetes name a secret in logistics_spark_conf, see docs/running.md",
+            )
 
     def _end(self) -> None:
         if self._submit_sp is not None and self._submit_sp.poll() is None:
@@ -150,6 +188,8 @@ class SparkJobOperator(SparkSubmitOperator):
             name=APPLICATION_NAME,
             properties_file=properties_file,
             spark_binary=submit.SPARK_SUBMIT,
+            # Resuming asks YARN's or Kubernetes' own API, which need not be reachable; spark-submit waits for the end.
+            durable=False,
             inlets=lineage.inlets(self.job),
             outlets=lineage.outlets(self.job),
             **kwargs,
@@ -189,12 +229,13 @@ class SparkJobOperator(SparkSubmitOperator):
         # The provider would submit to yarn where the connection is missing.
         connections.required(connections.SPARK)
         hook = self._hook = self._get_hook()
+        hook.require_possible()
         whose = _instance(context)
         predecessor.end(whose, lambda run_id: _is_running(context, run_id))
         hook.environment = submit.environment(self.job, source_dsn=self._source_dsn()) | whose.mark()
         hook.minutes = (submit.of_job(connections.setting("JOB_TIMEOUT_MINUTES"), self.job) or [None])[-1]
         super().execute(context)
-        if hook.driver.result is None and hook._connection["deploy_mode"] != "cluster":
+        if hook.driver.result is None and not hook.is_cluster_mode:
             raise JobCrashed(f"{self.job.name} ended well but reported no counts", remedy="see the task's log")
         counts = hook.driver.result or {}
         self.log.info("%s: %s", self.job.name, counts)
