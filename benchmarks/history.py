@@ -26,7 +26,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from benchmarks.history_hour import next_hour
-from benchmarks.history_lake import fill
+from benchmarks.history_lake import HOLD_MINUTES, fill
 from benchmarks.opened import Opened, watching
 from smart_logistics import settings
 from smart_logistics.jobs import data_quality_check, gold_aggregate, silver_iot, silver_transactional
@@ -41,7 +41,7 @@ JOBS: Mapping[str, Callable[[Context], Mapping[str, object]]] = {
     "gold_aggregate": gold_aggregate.run,
     "data_quality_check": data_quality_check.run,
 }
-SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": 60}
+SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": int(HOLD_MINUTES)}
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-history-") as folder:
         lakes = arguments.lakes or Path(folder)
         made = {days: lakes / f"{days}-days" for days in (1, arguments.days)}
-        now = _filled(made, lakes / "now")
         spark = _session(Path(folder))
+        now = _filled(spark, made, lakes / "now")
         costs: dict[int, dict[str, list[Cost]]] = {days: defaultdict(list) for days in made}
         for number in range(arguments.rounds + 1):
             for days, root in made.items():
@@ -80,12 +80,18 @@ def main() -> None:
     _show(table, arguments.days)
 
 
-def _filled(made: Mapping[int, Path], mark: Path) -> datetime:
-    """Fill the lakehouses unless they are, and return the moment at which their last day ends."""
+def _filled(spark: SparkSession, made: Mapping[int, Path], mark: Path) -> datetime:
+    """Fill the lakehouses unless they are, and return the moment at which their last day ends.
+
+    It ends at midnight: the hour that comes looks at the day before it, which both lakehouses have. Then the jobs run
+    once, as they did in every hour before: what they count once for each day is counted.
+    """
     if not mark.exists():
-        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for days, root in made.items():
             fill(root, days, now)
+            for name, job in JOBS.items():
+                job(Context(Lake(spark, str(root), name), "before", "", SETTINGS))
             print(f"filled {days} day(s)", file=sys.stderr, flush=True)
         mark.write_text(now.isoformat())
     return datetime.fromisoformat(mark.read_text())

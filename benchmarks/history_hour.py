@@ -35,7 +35,7 @@ def next_hour(root: Path, now: datetime) -> None:
         book.add(bronze.EXTRACTED[name], filled, "bronze_ingest_sql", stamp)
     file = f"iot_telemetry_{now:%Y%m%d_%H%M%S}_now.json"
     records = [
-        reading(truck, now - timedelta(minutes=n, seconds=30), file, n * TRUCKS + truck + 1, instant(stamp))
+        reading(truck, now + timedelta(minutes=n, seconds=30), file, n * TRUCKS + truck + 1, instant(stamp))
         for n in range(READINGS_A_TRUCK)
         for truck in range(TRUCKS)
     ]
