@@ -79,7 +79,7 @@ test-faults: install-dev ## Faults injected for real: a sample of what fuzz, loa
 	@$(SPARK)/bin/python $(PYTEST) $(SIDE_BY_SIDE) tests/faults
 
 .PHONY: kill-matrix
-kill-matrix: install-dev ## Kill each job at each step in each way, recover, recount (an hour)
+kill-matrix: install-dev ## Kill each job at each step in each way, recover, recount (hours)
 	@$(SPARK)/bin/python $(PYTEST) --numprocesses 2 tests/faults/test_kill_matrix.py tests/faults/test_kills_inside_the_jvm.py --whole-matrix
 
 KILLS ?= 200

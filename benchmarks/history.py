@@ -41,7 +41,7 @@ JOBS: Mapping[str, Callable[[Context], Mapping[str, object]]] = {
     "gold_aggregate": gold_aggregate.run,
     "data_quality_check": data_quality_check.run,
 }
-SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": int(HOLD_MINUTES)}
+SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": HOLD_MINUTES}
 
 
 @dataclass(frozen=True)

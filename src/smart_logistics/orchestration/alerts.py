@@ -129,7 +129,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
         ("Why", why),
         *_since(incident),
         ("Meaning for the data", _NOTHING_LOST),
-        ("More", f"{error_record.GUIDE}#{LogisticsError.guide}"),
+        ("More", error_record.guide(None)),
         ("Next step", f"See the run in Airflow's grid. {_NEXT_STEP}"),
     )
     tell(Message(f"{_SUBJECT} a run of {dag_id} failed", facts), key, since=start)
