@@ -111,7 +111,7 @@ test-kills: install-dev ## Kill each part of the running stack in the middle of 
 	@$(VENV)/bin/python $(PYTEST) tests/kills
 
 .PHONY: bench-history
-bench-history: install-dev ## Measure what an hour costs with a year of history against one day (about half an hour)
+bench-history: install-dev ## Measure what an hour costs with a year of history against one day (some minutes)
 	@$(SPARK)/bin/python -m benchmarks.history
 
 .PHONY: format

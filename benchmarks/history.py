@@ -18,7 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,9 +44,15 @@ JOBS: Mapping[str, Callable[[Context], Mapping[str, object]]] = {
 SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": HOLD_MINUTES}
 
 
+_LOGS = frozenset({"_delta_log", "_digests", "_commits"})
+
+
 @dataclass(frozen=True)
 class Cost:
-    """What one job did: data files opened, their bytes, log files opened and theirs, rows in the files it added."""
+    """What one job did: data files opened, their bytes, log files opened and theirs, rows in the files it added.
+
+    Logs are Delta's, and what the lakehouse keeps beside the tables (digests, copies of commits).
+    """
 
     files: int
     bytes: int
@@ -83,11 +89,12 @@ def main() -> None:
 def _filled(spark: SparkSession, made: Mapping[int, Path], mark: Path) -> datetime:
     """Fill the lakehouses unless they are, and return the moment at which their last day ends.
 
-    It ends at midnight: the hour that comes looks at the day before it, which both lakehouses have. Then the jobs run
+    It ends at a midnight at least an hour ago: the hour that comes is over, and looks at the day before it, which both
+    lakehouses have. Then the jobs run
     once, as they did in every hour before: what they count once for each day is counted.
     """
     if not mark.exists():
-        now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        now = (datetime.now(UTC) - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         for days, root in made.items():
             fill(root, days, now)
             for name, job in JOBS.items():
@@ -124,7 +131,7 @@ def _measured(lake: Lake, job: Callable[[Context], Mapping[str, object]]) -> Cos
 
 def _sizes(opened: Opened, *, log: bool) -> tuple[int, int]:
     """Return how many files that were there before the job were opened by it, and their bytes."""
-    sizes = [size for path, size in opened.sizes.items() if ("_delta_log" in path.parts) == log]
+    sizes = [size for path, size in opened.sizes.items() if any(part in _LOGS for part in path.parts) == log]
     return len(sizes), sum(sizes)
 
 

@@ -10,7 +10,7 @@ from benchmarks.history_lake import TRUCKS, Book, Row, assignment, numbers_of, r
 from smart_logistics.contracts import bronze
 from smart_logistics.contracts.source import BY_NAME
 from smart_logistics.lake import tables
-from smart_logistics.lake.store import instant
+from smart_logistics.lake.tables import instant
 
 READINGS_A_TRUCK = 60
 

@@ -16,7 +16,7 @@ from typing import Any
 from smart_logistics.contracts import ALL_TABLES, bronze, gold, ops, silver
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import tables
-from smart_logistics.lake.store import instant
+from smart_logistics.lake.tables import instant
 
 TRUCKS, A_DAY = 50, 50
 HOLD_MINUTES = 60

@@ -8,19 +8,24 @@ is left whole: it is as large as the company, not as its history, and may be rea
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
 from smart_logistics.contracts import ALL_TABLES
-from smart_logistics.lake import at_hand, small, tables
+from smart_logistics.jobs import data_quality_check
+from smart_logistics.jobs.runner import Context
+from smart_logistics.lake import at_hand, small, still, tables
 from smart_logistics.lake.store import Lake
 from tests.spark.pipeline import run_pipeline
-from tests.spark.silver.builders import PARENTS, at, extract, land, lose, reading, row
+from tests.spark.quality import lakes
+from tests.spark.silver.builders import PARENTS, at, extract, lose, reading, row
 
 MASTER_DATA = (*PARENTS, "drivers")
 RUBBISH = b"no parquet"
@@ -57,16 +62,9 @@ def a_day(lake: Lake, number: int, minutes: float) -> None:
             for n, name in enumerate(names)
         ],
     )
-    land(
-        lake,
-        *(
-            reading(
-                minutes + 10 * n, truck_id=plate, temperature=5.0 + n, position=n + 1, source_file=f"{number}{plate}"
-            )
-            for n in range(6)
-            for plate in (*_PLATES, _PLATES[0])  # the last ones are repeats
-        ),
-    )
+    for number_of_file, plate in enumerate((*_PLATES, _PLATES[0])):  # the last one holds repeats
+        readings = [reading(minutes + 10 * n, truck_id=plate, temperature=5.0 + n) for n in range(6)]
+        lakes.land(lake, readings, file=f"{number}-{number_of_file}.json")
 
 
 def an_hour_later(lake: Lake, number: int, minutes: float) -> None:
@@ -95,7 +93,14 @@ def an_hour_later(lake: Lake, number: int, minutes: float) -> None:
         ],
     )
     lose(lake, "shipments", f"{number}-2")
-    land(lake, reading(minutes + 65, temperature=30.0, position=1, source_file=f"{number}late"))
+    lakes.land(lake, [reading(minutes + 65, temperature=30.0)], file=f"{number}-late.json")
+
+
+def run_all(lake: Lake, run_id: str) -> dict[str, Mapping[str, Any]]:
+    """Run what comes behind Bronze, and the gate."""
+    results = run_pipeline(lake)
+    lake.job = "data_quality_check"
+    return results | {lake.job: data_quality_check.run(Context(lake, run_id, "", {"HOLD_MINUTES": 60}))}
 
 
 def data_files(lake: Lake) -> set[Path]:
@@ -118,13 +123,13 @@ def lost_past(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         set_clock(patch, at(_LONG_AGO + 300))
         extract(lake, **{name: [row(name)] for name in MASTER_DATA if name != "vehicles"}, vehicles=vehicles)
         a_day(lake, 1, _LONG_AGO)
-        run_pipeline(lake)
+        run_all(lake, "1")
         an_hour_later(lake, 1, _LONG_AGO)
-        run_pipeline(lake)
+        run_all(lake, "2")
         past = data_files(lake)
         set_clock(patch, at(300))
         a_day(lake, 2, 0)
-        run_pipeline(lake)
+        run_all(lake, "3")
     lost = past & data_files(lake)
     assert {path.relative_to(lake.root).parts[:2] for path in lost} >= {
         ("bronze", "iot_telemetry"),
@@ -132,6 +137,9 @@ def lost_past(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         *(("silver", name) for name in ("orders", "iot_telemetry", "shipments", "truck_assignments")),
         ("gold", "shipment_analytics"),
         ("gold", "temperature_excursions"),
+        ("bronze", "shipments"),
+        ("bronze", "processed_files_log"),
+        ("ops", "dq_metrics"),
     }
     for path in lost:
         path.write_bytes(RUBBISH)
@@ -149,7 +157,8 @@ def test_the_next_hour_opens_no_file_of_two_months_ago(
     set_clock(monkeypatch, at(600))
     an_hour_later(lake, 2, 0)
     a_day(lake, 3, 120)
-    results = run_pipeline(lake)
+    monkeypatch.setattr(still, "_FEW_ROWS", most_rows)
+    results = run_all(lake, "4")
     assert all(result["rows"] for result in results.values())
     assert (results["silver_transactional"]["rejected"], results["silver_iot"]["rejected"]) == (1, 6)
     assert results["gold_aggregate"]["excursions"]

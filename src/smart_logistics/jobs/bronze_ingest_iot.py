@@ -30,7 +30,8 @@ from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake import file_log, locks, small
-from smart_logistics.lake.store import Lake, instant, instant_literal
+from smart_logistics.lake.store import Lake, instant_literal
+from smart_logistics.lake.tables import instant
 from smart_logistics.sources.claim import Batch, SealedFile, claim, left_behind, unfinished
 from smart_logistics.sources.landing import Folders, eligible, is_zipped
 from smart_logistics.sources.telemetry_frame import FileToParse, parsed

@@ -29,7 +29,8 @@ from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.row_extraction import RowExtraction
 from smart_logistics.jobs.runner import Context, main, require_environment
-from smart_logistics.lake.store import Lake, instant
+from smart_logistics.lake.store import Lake
+from smart_logistics.lake.tables import instant
 from smart_logistics.sources import dsn, jdbc
 from smart_logistics.sources.columns import broken, selection
 from smart_logistics.sources.fence import HALF_CIRCLE

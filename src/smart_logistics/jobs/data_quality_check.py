@@ -16,8 +16,8 @@ from smart_logistics.jobs.quality_verdict import conclude
 from smart_logistics.jobs.quality_window import Window
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake import metrics
-from smart_logistics.lake.reading import instant
 from smart_logistics.lake.still import Still
+from smart_logistics.lake.tables import instant
 from smart_logistics.quality import checks
 from smart_logistics.quality.checks import FAIL
 
@@ -33,7 +33,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     lake = ctx.lake
     stamp = lake.new_stamp()
     window = Window(Still(lake.spark, lake.root, lake.job), lake.progress(DQ_METRICS))
-    with window.lake.settings_for_size(window.changed()):
+    with window.lake.settings_for(few=window.is_small):
         outcomes = measure(window, ctx.setting("HOLD_MINUTES"))
         outcomes += measure_run(window, instant(stamp), ctx.run_id)
         outcomes.append(recomputed(window))

@@ -21,8 +21,8 @@ from smart_logistics.jobs.quality_window import Window
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake import metrics
 from smart_logistics.lake.metrics import AUDIT
-from smart_logistics.lake.reading import instant
 from smart_logistics.lake.still import Still
+from smart_logistics.lake.tables import instant
 
 
 def run(ctx: Context) -> Mapping[str, object]:
@@ -37,7 +37,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     with lake.resting(tuple(catalog.PIPELINE)):
         stamp = lake.new_stamp()
         window = Window(Still(lake.spark, lake.root, lake.job), 0)
-    with window.lake.settings_for_size(window.changed()):
+    with window.lake.settings_for(few=window.is_small):
         outcomes = measure(window, hold)
         outcomes += [*rows_rebuilt(window), readings_rebuilt(window), *gold_rebuilt(window, hold)]
         outcomes.append(all_recomputed(window))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from statistics import median
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_logistics.contracts import bronze, silver
@@ -15,7 +16,7 @@ from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.jobs.quality_rules import RULES
 from smart_logistics.jobs.quality_window import READERS, Window
 from smart_logistics.lake.metrics import past_values, values_at
-from smart_logistics.lake.reading import instant
+from smart_logistics.lake.tables import instant
 from smart_logistics.quality import checks, declared, facts, findings
 from smart_logistics.quality.checks import Outcome
 from smart_logistics.quality.declared import ANALYTICS, CHECKED, LETTERS, LOG, READINGS, RECORDS, SHIPMENTS
@@ -64,17 +65,24 @@ def _total_reconciled(window: Window) -> Outcome:
     if window.behind(READINGS):
         return Outcome(READINGS, checks.TOTAL_RECONCILED, None, "not compared: Silver is behind")
     arrived, held = window.lake.state(RECORDS).rows, window.lake.state(READINGS).rows
-    rejected = window.lake.state(LETTERS).rows_where(
-        (pc.field("source_table") == READINGS.name) & (pc.field("layer") == silver.LAYER)
-    )
+    rejected = window.total(LETTERS, ["source_table", "layer"], _rejected_readings)
     told = f"{arrived} in Bronze, {held} in Silver, {rejected} rejected in Silver"
     return Outcome(READINGS, checks.TOTAL_RECONCILED, abs(arrived - held - rejected), told)
 
 
 def _total_complete(window: Window) -> Outcome:
-    live = window.lake.state(SHIPMENTS).rows_where(pc.field("is_current"))
+    live = window.total(SHIPMENTS, ["is_current"], _live)
     held = window.lake.state(ANALYTICS).rows
     return Outcome(ANALYTICS, checks.TOTAL_COMPLETE, abs(live - held), f"{held} rows, {live} live shipments")
+
+
+def _rejected_readings(letters: pa.Table) -> int:
+    of_readings = pc.and_(pc.equal(letters["source_table"], READINGS.name), pc.equal(letters["layer"], silver.LAYER))
+    return pc.sum(of_readings).as_py() or 0
+
+
+def _live(versions: pa.Table) -> int:
+    return pc.sum(versions["is_current"]).as_py() or 0
 
 
 def _held(window: Window, hold_minutes: int) -> Outcome:

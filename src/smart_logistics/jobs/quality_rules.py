@@ -12,7 +12,7 @@ from smart_logistics.contracts import bronze
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.jobs.quality_window import Window, source_of
-from smart_logistics.quality import checks, declared, facts, findings, places
+from smart_logistics.quality import checks, declared, findings, places
 from smart_logistics.quality.checks import Check
 from smart_logistics.quality.declared import (
     ANALYTICS,
@@ -99,14 +99,13 @@ def _rows_from_bronze(source: SourceTable, target: Table) -> Rule:
 
 def _excursions(window: Window) -> DataFrame:
     analytics = window.new(ANALYTICS)
-    return findings.disagreeing_excursions(analytics, window.beside(EXCURSIONS, ANALYTICS))
+    return findings.disagreeing_excursions(analytics, window.beside(EXCURSIONS, ANALYTICS, ["shipment_id"]))
 
 
 def _overlaps(window: Window) -> DataFrame:
-    first = window.fact(ASSIGNMENTS, facts.LOW + "assignment_start_time")
-    ends = F.col("assignment_end_time")
-    later = window.read(ASSIGNMENTS).filter(ends.isNull() | (ends > F.lit(first).cast("timestamp")))
-    return findings.overlaps(window.new(ASSIGNMENTS), later)
+    return findings.overlaps(
+        window.new(ASSIGNMENTS), window.under_way(ASSIGNMENTS, ASSIGNMENTS, "assignment_start_time")
+    )
 
 
 RULES: tuple[Rule, ...] = (

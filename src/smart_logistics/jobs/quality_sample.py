@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 
 from smart_logistics.contracts import gold, silver
 from smart_logistics.contracts.rules import CANCELLED_ASSIGNMENT
-from smart_logistics.jobs.quality_window import Window, in_months
+from smart_logistics.jobs.quality_window import Window
+from smart_logistics.lake.at_hand import Condition
+from smart_logistics.lake.reading import among
 from smart_logistics.quality import checks
 from smart_logistics.quality.checks import Outcome
 from smart_logistics.quality.recomputation import differing
@@ -24,8 +26,9 @@ def recomputed(window: Window) -> Outcome:
     ids = _sample(window)
     if not ids:
         return Outcome(gold.SHIPMENT_ANALYTICS, checks.RECOMPUTED, None, "nothing new")
-    shipments = window.read(_SHIPMENTS).filter(F.col("shipment_id").isin(ids) & F.col("is_current"))
-    assignments = _counting(window.read(_ASSIGNMENTS)).filter(F.col("shipment_id").isin(ids))
+    sampled = among("shipment_id", ids)
+    shipments = window.lake.rows(_SHIPMENTS, [sampled]).filter("is_current")
+    assignments = _counting(window.lake.rows(_ASSIGNMENTS, [sampled]))
     trips = _trips(window, assignments)
     parts = [
         trips.select(
@@ -39,7 +42,7 @@ def recomputed(window: Window) -> Outcome:
     known = parts[0].union(parts[1]).collect()
     months = {row["name"] for row in known if row["what"] == "month"}
     readings = _readings(window, [(r["name"], r["start"], r["end"]) for r in known if r["what"] == "trip"])
-    answers = window.read(gold.SHIPMENT_ANALYTICS).filter(in_months(months) & F.col("shipment_id").isin(ids))
+    answers = window.in_months(months, sampled)
     found = differing(shipments, trips, readings, _limits(window), answers)
     return _outcome(found, f"{len(ids)} shipments agree")
 
@@ -87,7 +90,9 @@ def _sample(window: Window) -> list[str]:
         )
         trucks = window.read(silver.VEHICLES).join(spans, F.col("license_plate") == F.col("truck_id"))
         ends = F.col("assignment_end_time")
-        under_way = _counting(window.read(_ASSIGNMENTS)).join(trucks.select("vehicle_id", "a", "b"), "vehicle_id")
+        under_way = _counting(window.under_way(_ASSIGNMENTS, _READINGS, "event_ts")).join(
+            trucks.select("vehicle_id", "a", "b"), "vehicle_id"
+        )
         touched.append(
             under_way.filter(
                 (F.col("assignment_start_time") <= F.col("b")) & (ends.isNull() | (ends > F.col("a")))
@@ -101,11 +106,12 @@ def _sample(window: Window) -> list[str]:
 
 def _readings(window: Window, trips: list[tuple[str, datetime, datetime | None]]) -> DataFrame:
     """Return the readings of the trips' trucks in the days that they took, named literally."""
-    rows = window.read(_READINGS)
     if not trips:
-        return rows.filter(F.lit(False))
-    rows = rows.filter(F.col("truck_id").isin(sorted({plate for plate, _, _ in trips})))
-    rows = rows.filter(F.col("reading_date") >= F.lit(min(start for _, start, _ in trips).date()))
+        return window.lake.nothing(_READINGS)
+    where: list[Condition] = [
+        ("truck_id", "in", sorted({plate for plate, _, _ in trips})),
+        ("reading_date", ">=", min(start for _, start, _ in trips).date()),
+    ]
     ends = [end for _, _, end in trips]
     last = None if None in ends else max(end for end in ends if end is not None)
-    return rows if last is None else rows.filter(F.col("reading_date") <= F.lit(last.date()))
+    return window.lake.rows(_READINGS, [where if last is None else [*where, ("reading_date", "<=", last.date())]])

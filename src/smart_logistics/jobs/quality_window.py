@@ -1,15 +1,18 @@
 """What the quality job looks at: whatever the pipeline committed since the last check that did not fail.
 
-An hour changes few tables; those that nothing was committed to are not read at all.
+An hour changes few tables; those that nothing was committed to are not read at all, and of the others only the files
+that may hold what is new, or what it is compared with: every read says where its rows lie, in literals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -18,8 +21,11 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.row_batch import SILVER
-from smart_logistics.lake.reading import instant, instant_literal
+from smart_logistics.lake import digest
+from smart_logistics.lake.at_hand import Condition, Where
+from smart_logistics.lake.reading import instant_literal
 from smart_logistics.lake.still import Still
+from smart_logistics.lake.tables import instant
 from smart_logistics.quality import facts
 from smart_logistics.quality.declared import CHECKED
 
@@ -87,12 +93,36 @@ class Window:
 
     def new(self, table: Table) -> DataFrame:
         """Return the table's new rows."""
+        rows = self.lake.rows(table, self._where_new(table))
         if table is gold.TEMPERATURE_EXCURSIONS:
             keys = ["shipment_id", *table.partitions]
-            return self.read(table).join(self.new(gold.SHIPMENT_ANALYTICS).select(*keys), keys, "left_semi")
-        rows = self.read(table).filter(F.col(facts.NEW_BY[table.full_name]) > self.start)
+            return rows.join(self.new(gold.SHIPMENT_ANALYTICS).select(*keys), keys, "left_semi")
+        return rows
+
+    def _where_new(self, table: Table) -> Where:
+        """Return where the table's new rows are; excursions have no time of their own, they lie beside their rows."""
+        if not self.seen:
+            return []
+        if table is gold.TEMPERATURE_EXCURSIONS:
+            changed = self.lake.few(gold.SHIPMENT_ANALYTICS, self._where_new(gold.SHIPMENT_ANALYTICS))
+            return [] if changed is None else _beside(table, changed)
+        since = instant(self.seen)
         day = _DAY_OF.get(table.full_name)
-        return rows if day is None else rows.filter(F.col(day) >= F.lit(instant(self.seen).date()))
+        return [[(facts.NEW_BY[table.full_name], ">", since), *([] if day is None else [(day, ">=", since.date())])]]
+
+    @cached_property
+    def is_small(self) -> bool:
+        """Whether all that is new is at hand."""
+        return all(self.lake.few(table, self._where_new(table)) is not None for table in self.changed())
+
+    def total(self, table: Table, columns: list[str], say: Callable[[pa.Table], int]) -> int:
+        """Return the sum of what ``say`` says of each file; those that were there the last time are not read again."""
+        found = self.lake.state(table)
+        if found.delta is None:
+            return 0
+        if not self.seen:
+            return say(found.dataset.to_table(columns=columns))
+        return digest.total(self.lake.root, table, found.dataset, columns, say)
 
     def arrived(self, table: Table, target: Table) -> DataFrame:
         """Return the new rows of Bronze's ``table`` (or its dead letters) that ``target`` must have judged by now."""
@@ -114,49 +144,92 @@ class Window:
         return self.facts.get(table.full_name, {}).get(name)
 
     def around(self, table: Table) -> DataFrame:
-        """Return the rows among which a key of a new row may occur again: its partitions, or the range of its keys."""
-        if table.partitions:
-            return self.beside(table, table)
-        return self.read(table).filter(self._within(table, table.key[0], table, table.key[0]))
+        """Return the rows among which a key of a new row may occur again: in their partitions, between their keys.
 
-    def beside(self, table: Table, other: Table) -> DataFrame:
-        """Return the rows of ``table`` in the partitions that new rows of ``other`` lie in."""
-        rows = self.read(table)
-        for name in table.partitions:
-            rows = rows.filter(_among(table, name, self.fact(other, facts.SETS + name) or ()))
-        return rows
+        And between the ends of ``range_column``, which goes with the key: surrogate keys lie anywhere.
+        """
+        return self.beside(table, table, {*table.key, table.range_column})
+
+    def beside(self, table: Table, other: Table, keys: Iterable[str]) -> DataFrame:
+        """Return the rows of ``table`` in the partitions of ``other``'s new rows, between the ends of ``keys``."""
+        if not self.seen:
+            return self.read(table)
+        near = [condition for name in keys for condition in self._within(other, name, table, name)]
+        places: list[Condition] = [
+            (name, "in", [typed(table, name, value) for value in self.fact(other, facts.SETS + name) or ()])
+            for name in table.partitions
+        ]
+        return self.lake.rows(table, [[*near, *places]])
 
     def parents(self, child: Table, column: str, parent: str) -> DataFrame:
         """Return the keys of the Silver table ``parent`` that the new rows of ``child`` may name in ``column``."""
         table, key = SILVER[parent], BY_NAME[parent].key
-        return self.read(table).filter(self._within(child, column, table, key)).select(F.col(key).alias("_parent"))
+        return self.lake.rows(table, [self._within(child, column, table, key)]).select(F.col(key).alias("_parent"))
 
-    def _within(self, child: Table, column: str, table: Table, key: str) -> Column:
-        low, high = (self.fact(child, f"{bound}{column}") for bound in (facts.LOW, facts.HIGH))
-        type_ = table.column(key).type
-        return F.col(key).between(F.lit(low).cast(type_), F.lit(high).cast(type_))
+    def _within(self, child: Table, column: str, table: Table, key: str) -> list[Condition]:
+        """Return that ``key`` is between the ends of what the new rows of ``child`` have in ``column``, if anything."""
+        ends = [self.fact(child, f"{bound}{column}") for bound in (facts.LOW, facts.HIGH)]
+        if None in ends:
+            return [(key, "in", [])]
+        low, high = (typed(table, key, end) for end in ends)
+        return [(key, ">=", low), (key, "<=", high)]
 
     def histories(self) -> DataFrame:
         """Return all versions of the shipments of which a version is new."""
         touched = self.new(silver.SHIPMENT_VERSIONS).select("shipment_id").distinct()
-        return self.around(silver.SHIPMENT_VERSIONS).join(touched, "shipment_id", "left_semi")
+        rows = self.beside(silver.SHIPMENT_VERSIONS, silver.SHIPMENT_VERSIONS, ["shipment_id"])
+        return rows.join(touched, "shipment_id", "left_semi")
 
     def answers(self) -> DataFrame:
         """Return the rows of Gold among which those of the shipments with a new version must be."""
+        versions = silver.SHIPMENT_VERSIONS
         months = {
-            *(self.fact(silver.SHIPMENT_VERSIONS, facts.SETS + "created_month") or ()),
-            *(self.fact(silver.SHIPMENT_VERSIONS, "former_months") or ()),
+            *(self.fact(versions, facts.SETS + "created_month") or ()),
+            *(self.fact(versions, "former_months") or ()),
         }
-        return self.read(gold.SHIPMENT_ANALYTICS).filter(in_months(months))
+        return self.in_months(months, self._within(versions, "shipment_id", gold.SHIPMENT_ANALYTICS, "shipment_id"))
+
+    def in_months(self, months: Iterable[str], also: list[Condition]) -> DataFrame:
+        """Return the rows of Gold in one of the ``months`` (yyyy-MM) that also meet all of some conditions."""
+        places = [month.split("-") for month in sorted(months)]
+        where = [[("year", "=", int(year)), ("month", "=", int(month)), *also] for year, month in places]
+        return self.lake.rows(gold.SHIPMENT_ANALYTICS, where or [[("shipment_id", "in", [])]])
+
+    def under_way(self, table: Table, since: Table, column: str) -> DataFrame:
+        """Return the assignments (``table``) that were not over when the first of the new rows of ``since`` began.
+
+        ``column`` says when those began.
+        """
+        first = self.fact(since, facts.LOW + column)
+        if first is None:
+            return self.lake.nothing(table)
+        end = "assignment_end_time"
+        return self.lake.rows(table, [[(end, "null", None)], [(end, ">", typed(table, end, first))]])
 
 
-def in_months(months: Iterable[str]) -> Column:
-    """Return the condition that a Gold row lies in one of the ``months`` (yyyy-MM), in literals that prune."""
-    condition = F.lit(False)
-    for month in sorted(months):
-        year, number = month.split("-")
-        condition = condition | ((F.col("year") == int(year)) & (F.col("month") == int(number)))
-    return condition
+def typed(table: Table, column: str, text: str) -> Any:
+    """Return what a fact says as text as a value of a column's type: an instant in UTC, a date, a number, or itself."""
+    match table.column(column).type:
+        case "int" | "bigint":
+            return int(text)
+        case "timestamp":
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        case "date":
+            return date.fromisoformat(text)
+        case _:
+            return text
+
+
+def _beside(table: Table, changed: pa.Table) -> Where:
+    """Return where the excursions of ``changed`` rows of Gold are."""
+    if not len(changed):
+        return [[("shipment_id", "in", [])]]
+    ids = changed["shipment_id"].to_pylist()
+    near: list[Condition] = [("shipment_id", ">=", min(ids)), ("shipment_id", "<=", max(ids))]
+    places = sorted({*zip(*(changed[name].to_pylist() for name in table.partitions), strict=True)})
+    return [
+        [*((name, "=", value) for name, value in zip(table.partitions, place, strict=True)), *near] for place in places
+    ]
 
 
 def source_of(target: Table) -> SourceTable:
@@ -164,17 +237,8 @@ def source_of(target: Table) -> SourceTable:
     return BY_NAME[target.name]
 
 
-def _among(table: Table, name: str, values: Iterable[str]) -> Column:
-    type_ = table.column(name).type
-    literals = [F.lit(value).cast(type_) for value in sorted(values)]
-    found = F.col(name).isin(*literals) if literals else F.lit(False)
-    return found | F.col(name).isNull() if table.column(name).nullable else found
-
-
 def _bounds(table: Table) -> list[str]:
     """Return the columns whose range narrows what new rows are compared with."""
-    if table.layer != silver.LAYER or table.name not in BY_NAME:
-        return []
-    keys = [key.column for key in source_of(table).foreign_keys]
+    parents = source_of(table).foreign_keys if table.layer == silver.LAYER and table.name in BY_NAME else ()
     starts = ("assignment_start_time",) if table is silver.TRUCK_ASSIGNMENTS else ()
-    return sorted({*keys, *starts, *(() if table.partitions else table.key[:1])})
+    return sorted({*(key.column for key in parents), *starts, *table.key, table.range_column})

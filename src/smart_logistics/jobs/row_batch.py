@@ -26,7 +26,8 @@ from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
 from smart_logistics.lake.at_hand import Condition
-from smart_logistics.lake.store import Lake, instant, instant_literal
+from smart_logistics.lake.store import Lake, instant_literal
+from smart_logistics.lake.tables import instant
 from smart_logistics.lake.waiting import Waiting
 from smart_logistics.silver import dead_letter, latest, shipment_history
 from smart_logistics.silver.latest import VERDICT

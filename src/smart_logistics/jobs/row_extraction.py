@@ -16,7 +16,8 @@ from smart_logistics.contracts.source import SourceTable
 from smart_logistics.errors import SourceUnavailable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
-from smart_logistics.lake.store import Lake, instant
+from smart_logistics.lake.store import Lake
+from smart_logistics.lake.tables import instant
 from smart_logistics.sources import fence, jdbc
 from smart_logistics.sources.columns import Selected
 from smart_logistics.sources.postgres import Extent, Relation, SnapshotConnection

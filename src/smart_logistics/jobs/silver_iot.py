@@ -21,7 +21,8 @@ from smart_logistics.deadletters import held as on_hand
 from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
-from smart_logistics.lake.store import Lake, instant, instant_literal
+from smart_logistics.lake.store import Lake, instant_literal
+from smart_logistics.lake.tables import instant
 from smart_logistics.silver import dead_letter, readings
 from smart_logistics.silver.speed import beside_new, with_speed_flags
 

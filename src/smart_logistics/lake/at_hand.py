@@ -7,7 +7,7 @@ filter leaves few rows, they are read here and handed to Spark as they are, whic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -19,7 +19,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.model import Table
-from smart_logistics.lake.tables import is_local, open_table
+from smart_logistics.lake.tables import before_rounding, is_local, open_table
 
 MOST_ROWS = 50_000
 Condition = tuple[str, str, Any]
@@ -41,15 +41,17 @@ _COMPARE: dict[str, Callable[[Column, Any], Column]] = {
 def read(lakehouse: str, table: Table, where: Where) -> pa.Table | None:
     """Return the rows ``where`` leaves, None where they are many, the table is not there or not on local storage."""
     found = open_table(lakehouse, table) if is_local(lakehouse) else None
-    if found is None:
-        return None
-    dataset = found.to_pyarrow_dataset()
+    return None if found is None else few(found.to_pyarrow_dataset(), where, MOST_ROWS)
+
+
+def few(dataset: Any, where: Where, most: int) -> pa.Table | None:
+    """Return the rows of a dataset that ``where`` leaves, None where they are more than ``most``."""
     if not any(where):
-        rows = dataset.head(MOST_ROWS + 1)
+        rows = dataset.head(most + 1)
     else:
         near = [[_relaxed(condition) for condition in all_of] for all_of in where]
-        rows = dataset.head(MOST_ROWS + 1, filter=_expression(near))
-    if len(rows) > MOST_ROWS:
+        rows = dataset.head(most + 1, filter=_expression(near))
+    if len(rows) > most:
         return None
     return rows.filter(_expression(where)) if any(where) else rows
 
@@ -59,8 +61,12 @@ def _expression(where: Where) -> pc.Expression:
 
 
 def _one(condition: Condition) -> pc.Expression:
-    name, how, _ = condition
-    return pc.field(name).is_null() if how == "null" else pq.filters_to_expression([[condition]])
+    name, how, value = condition
+    if how == "null":
+        return pc.field(name).is_null()
+    if how == "in" and not value:
+        return pc.scalar(False)
+    return pq.filters_to_expression([[condition]])
 
 
 def as_column(where: Where) -> Column:
@@ -71,8 +77,7 @@ def as_column(where: Where) -> Column:
 
 
 def _relaxed(condition: Condition) -> Condition:
-    # Spark cuts the greatest instant of a file to milliseconds in the statistics, by which files are left out.
     name, how, value = condition
     if isinstance(value, datetime) and how in (">", ">="):
-        return name, how, value - timedelta(milliseconds=1)
+        return name, how, before_rounding(value)
     return condition

@@ -1,8 +1,8 @@
-"""What the partitions of a table say, kept beside the files of which they say it.
+"""What the partitions of a table say, or its files, kept beside the names of the files that say it.
 
-Files of a Delta table never change, so what was worked out from a partition's files holds for as long as it has just
-these. A run reads the partitions that it finds changed, and of a year of others nothing. What is kept is no memory of
-its own: lost, damaged or made for other files, it is worked out again.
+Files of a Delta table never change, so what was worked out from a file, or from all of a partition, holds for as long
+as these are the table's. A run reads what it finds changed, and of a year of others nothing. What is kept is no memory
+of its own: lost, damaged or made for other files, it is worked out again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,19 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.lake.tables import is_local, open_table
 
 Said = Any
-"""What a partition says, as JSON has it."""
+"""What a partition or a file says, as JSON has it."""
+
+
+def total(lakehouse: str, table: Table, dataset: Any, columns: Sequence[str], say: Callable[[pa.Table], int]) -> int:
+    """Return the sum of what ``say`` makes of ``columns`` of each file of a table's dataset; see ``by_partition``."""
+    fragments = {_print([fragment.path]): fragment for fragment in dataset.get_fragments()}
+    place = _place(lakehouse, table, say)
+    kept = _load(place, columns) if is_local(lakehouse) else {}
+    new = {mark: say(of.to_table(columns=list(columns))) for mark, of in fragments.items() if mark not in kept}
+    said = {mark: kept[mark] for mark in fragments if mark in kept} | new
+    if is_local(lakehouse) and (new or len(kept) != len(said)):
+        _store(place, columns, said)
+    return sum(said.values())
 
 
 def by_partition(
@@ -39,7 +51,7 @@ def by_partition(
         return {}
     (partition,) = table.partitions
     prints = _prints(found, partition)
-    place = Path(lakehouse) / "_digests" / f"{table.full_name}.{say.__name__.strip('_')}.json"
+    place = _place(lakehouse, table, say)
     kept = _load(place, columns) if is_local(lakehouse) else {}
     said = {value: kept[str(value)][1] for value, mark in prints.items() if kept.get(str(value), [""])[0] == mark}
     stale = [value for value in prints if value not in said]
@@ -62,19 +74,27 @@ def _prints(found: DeltaTable, partition: str) -> dict[Any, str]:
     if len(actions):
         for value, path in zip(actions[f"partition.{partition}"].to_pylist(), actions["path"].to_pylist(), strict=True):
             paths[value].append(path)
-    return {value: sha256("\n".join(sorted(of)).encode()).hexdigest()[:32] for value, of in paths.items()}
+    return {value: _print(of) for value, of in paths.items()}
 
 
-def _load(place: Path, columns: Sequence[str]) -> Mapping[str, list[Said]]:
+def _print(paths: Iterable[str]) -> str:
+    return sha256("\n".join(sorted(paths)).encode()).hexdigest()[:32]
+
+
+def _place(lakehouse: str, table: Table, say: Callable[[pa.Table], Said]) -> Path:
+    return Path(lakehouse) / "_digests" / f"{table.full_name}.{say.__name__.strip('_')}.json"
+
+
+def _load(place: Path, columns: Sequence[str]) -> Mapping[str, Any]:
     try:
-        kept = json.loads(place.read_text("utf-8"))
-        return kept["partitions"] if kept["columns"] == list(columns) else {}
+        found = json.loads(place.read_text("utf-8"))
+        return found["kept"] if found["columns"] == list(columns) else {}
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return {}  # nothing kept, or something damaged: as good as nothing
 
 
-def _store(place: Path, columns: Sequence[str], partitions: Mapping[str, list[Said]]) -> None:
+def _store(place: Path, columns: Sequence[str], kept: Mapping[str, Any]) -> None:
     place.parent.mkdir(exist_ok=True)
     draft = place.with_name(f".{place.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"columns": list(columns), "partitions": partitions}), "utf-8")
+    draft.write_text(json.dumps({"columns": list(columns), "kept": kept}), "utf-8")
     draft.replace(place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -15,15 +15,10 @@ from pyspark.sql.types import StructType
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import at_hand, tables
 from smart_logistics.lake.at_hand import Condition, Where
+from smart_logistics.lake.tables import instant
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # More keys than this are looked up by their range alone.
 _MOST_LITERAL_KEYS = 2000
-
-
-def instant(stamp: int) -> datetime:
-    """Return the UTC instant of a stamp (microseconds since 1970)."""
-    return _EPOCH + timedelta(microseconds=stamp)
 
 
 def instant_literal(stamp: int) -> Column:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -84,7 +84,7 @@ def concerned(table: Table, changes: pa.Table, further: Partitions) -> Concerned
     """Return where changed rows lie; ``further`` are partitions under which they may lie until now."""
     ends = pc.min_max(changes[table.range_column]).as_py()
     if isinstance(ends["min"], datetime):
-        ends["min"] -= timedelta(milliseconds=1)  # Spark cuts the greatest instant of a file to milliseconds
+        ends["min"] = tables.before_rounding(ends["min"])
     partitions = {name: sorted({*changes[name].to_pylist(), *further.get(name, ())}) for name in table.partitions}
     return Concerned(partitions, table.range_column, ends["min"], ends["max"])
 

@@ -37,6 +37,11 @@ class State:
         return max((self.progress(app) for app in self.table.apps), default=0)
 
     @cached_property
+    def dataset(self) -> Any:
+        """The rows for Arrow to scan, as of this version; None where the table is not there."""
+        return None if self.delta is None else self.delta.to_pyarrow_dataset()
+
+    @cached_property
     def _files(self) -> pa.Table:
         return pa.table(self.delta.get_add_actions(flatten=True)) if self.delta else pa.table({})
 
@@ -47,7 +52,7 @@ class State:
             return 0
         counts = self._files["num_records"]
         if counts.null_count:
-            return int(self.delta.to_pyarrow_dataset().count_rows())
+            return int(self.dataset.count_rows())
         return int(pc.sum(counts).as_py())
 
     @property
@@ -59,12 +64,8 @@ class State:
         """Return the rows of a small table; no column is declared free of nulls, so that a null in one can be found."""
         if self.delta is None:
             empty: pa.Table = pa.schema(schema(self.table).to_arrow()).empty_table()
-            return _nullable(empty)
-        return _nullable(self.delta.to_pyarrow_dataset().to_table())
-
-    def rows_where(self, condition: pc.Expression) -> int:
-        """Count the rows that meet a condition; reads the columns that it names."""
-        return 0 if self.delta is None else int(self.delta.to_pyarrow_dataset().count_rows(filter=condition))
+            return nullable(empty)
+        return nullable(self.dataset.to_table())
 
     def newest(self, column: str) -> datetime | None:
         """Return the greatest value of a timestamp column by the statistics (to the millisecond); None where empty."""
@@ -128,7 +129,8 @@ def _instant(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _nullable(rows: pa.Table) -> pa.Table:
+def nullable(rows: pa.Table) -> pa.Table:
+    """Return the rows with no column declared free of nulls, so that a null in one can be found."""
     return rows.cast(pa.schema([field.with_nullable(True) for field in rows.schema]))
 
 

@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import locks, small, tables
 from smart_logistics.lake.operations import DELETE, INSERT, OPERATION
-from smart_logistics.lake.reading import Reader, instant, instant_literal, sql_literal
+from smart_logistics.lake.reading import Reader, instant_literal, sql_literal
 
-__all__ = ["Lake", "instant", "instant_literal", "sql_literal"]
+__all__ = ["Lake", "instant_literal", "sql_literal"]
 
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"

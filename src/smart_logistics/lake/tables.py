@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,19 @@ from smart_logistics.errors import LakeUnavailable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import constraints, ledger, locks
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _CUT = datetime.min.replace(tzinfo=UTC), timedelta(milliseconds=1)
 _PRIMITIVES = {"int": "integer", "bigint": "long"}
 _CONFIGURATION = {
     "delta.deletedFileRetentionDuration": "interval 168 hours",
     "delta.logRetentionDuration": "interval 30 days",
     "delta.checkpointInterval": "20",
 }
+
+
+# Statistics are kept of the first 32 columns otherwise, and what is new in a table is found by one of the last.
+_OF_WIDE_TABLES = {"delta.dataSkippingNumIndexedCols": "-1"}
+_MOST_INDEXED = 32
 
 
 def is_local(lakehouse: str) -> bool:
@@ -90,12 +98,16 @@ def ensure(lakehouse: str, table: Table, *, locked: bool = False) -> None:
         partition_by=list(table.partitions),
         name=table.full_name,
         description=table.grain,
-        configuration=_CONFIGURATION,
+        configuration=_configuration(table),
     )
-    # Later the rows that are there would have to be read: see ``constrain_all``.
+    # Later the rows that are there would have to be read: see ``upgrade_all``.
     if found.version() == 0 and table.constraints:
         with nullcontext() if locked else writing(lakehouse, table):
             _constrain(lakehouse, table)
+
+
+def _configuration(table: Table) -> dict[str, str]:
+    return _CONFIGURATION | (_OF_WIDE_TABLES if len(table.columns) > _MOST_INDEXED else {})
 
 
 def _constrain(lakehouse: str, table: Table) -> None:
@@ -103,18 +115,25 @@ def _constrain(lakehouse: str, table: Table) -> None:
     constraints.add(found, constraints.missing(found, table))
 
 
-def constrain_all(lakehouse: str) -> list[str]:
-    """Add the constraints that existing tables lack, and return what could not be: a table with rows that break one.
+def upgrade_all(lakehouse: str) -> list[str]:
+    """Give existing tables the properties and constraints that they lack, and return what could not be given.
 
-    For a lakehouse that an earlier release made; a table that has them costs the opening of its log.
+    That is a constraint that rows break. For a lakehouse that an earlier release made; a table that lacks nothing costs
+    the opening of its log. A property that somebody set to something else stays.
     """
     refused = []
     for table in contracts.ALL_TABLES:
-        found = open_table(lakehouse, table) if table.constraints else None
-        if found is None or not constraints.missing(found, table):
+        found = open_table(lakehouse, table)
+        if found is None:
+            continue
+        has = found.metadata().configuration
+        lacking = {name: value for name, value in _configuration(table).items() if name not in has}
+        if not lacking and not constraints.missing(found, table):
             continue
         try:
             with writing(lakehouse, table):
+                if lacking:
+                    DeltaTable(uri(lakehouse, table)).alter.set_table_properties(lacking)
                 _constrain(lakehouse, table)
         except DeltaError as error:
             refused.append(f"{table.full_name} keeps no constraints: {' '.join(str(error).split())[:300]}")
@@ -162,6 +181,16 @@ def all_progress(lakehouse: str) -> Iterator[int]:
         found = open_table(lakehouse, table) if table.apps else None
         if found is not None:
             yield from (found.transaction_version(app) or 0 for app in table.apps)
+
+
+def instant(stamp: int) -> datetime:
+    """Return the UTC instant of a stamp."""
+    return _EPOCH + timedelta(microseconds=stamp)
+
+
+def before_rounding(moment: datetime) -> datetime:
+    """Return the moment less a millisecond: Spark cuts the greatest instant in a file's statistics to milliseconds."""
+    return max(moment, _FIRST + _CUT) - _CUT
 
 
 def new_stamp(committed: Iterable[int]) -> int:

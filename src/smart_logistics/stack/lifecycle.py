@@ -101,7 +101,7 @@ def _start(plan: Plan, supervisor: Supervisor, programs: Sequence[Program], say:
     postgres.create_databases(home, plan.ports, with_source=plan.with_source)
     source_dsn = connections.remember_source(plan.settings, home, plan.ports)
     _migrate(plan, say)
-    _constrain(plan, say)
+    _upgrade(plan, say)
     for name in airflow_names:
         supervisor.start(name)
     with ThreadPoolExecutor(1) as pool:
@@ -133,15 +133,15 @@ def _migrate(plan: Plan, say: Say) -> None:
     write_private(plan.home.migrated, mark)
 
 
-def _constrain(plan: Plan, say: Say) -> None:
-    """Give the tables of an earlier release their constraints; what cannot be given is said, and stops nothing."""
+def _upgrade(plan: Plan, say: Say) -> None:
+    """Give the tables of an earlier release what they lack; what cannot be given is said, and stops nothing."""
     lakehouse = plan.settings.lakehouse
     if not tables.is_local(lakehouse):
         return
     try:
-        refused = tables.constrain_all(lakehouse)
+        refused = tables.upgrade_all(lakehouse)
     except LogisticsError as error:
-        refused = [f"the tables' constraints could not be looked at: {error}"]
+        refused = [f"the tables could not be looked at: {error}"]
     for line in refused:
         say(line)
 

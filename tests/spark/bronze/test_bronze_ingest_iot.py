@@ -17,7 +17,8 @@ from smart_logistics.contracts.silver import IOT_TELEMETRY as SILVER
 from smart_logistics.jobs import bronze_ingest_iot as job
 from smart_logistics.jobs.runner import Context
 from smart_logistics.lake import file_log, tables
-from smart_logistics.lake.store import Lake, instant
+from smart_logistics.lake.store import Lake
+from smart_logistics.lake.tables import instant
 from smart_logistics.sources import claim as claims
 from smart_logistics.sources.claim import Batch
 from tests.oracle.compare import compare_dead_letters, differences

@@ -194,11 +194,12 @@ def test_a_table_of_an_earlier_release_is_given_them_once(tmp_path: Path) -> Non
     broken = SOUND["silver.shipment_types"] | BREAKING["silver.shipment_types", "max_temperature_in_order"]
     tables.append_rows(root, silver.SHIPMENT_TYPES, [broken])
     for _ in range(2):
-        (told,) = tables.constrain_all(root)
+        (told,) = tables.upgrade_all(root)
         assert told.startswith("silver.shipment_types keeps no constraints")
     orders = DeltaTable(tables.uri(root, silver.ORDERS))
     assert constraints.missing(orders, silver.ORDERS) == []
+    assert orders.metadata().configuration["delta.logRetentionDuration"] == "interval 30 days"
     assert orders.to_pyarrow_table().num_rows == 1
     version = orders.version()
-    tables.constrain_all(root)
+    tables.upgrade_all(root)
     assert DeltaTable(tables.uri(root, silver.ORDERS)).version() == version

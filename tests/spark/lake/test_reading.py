@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyarrow.dataset import dataset
 
-from smart_logistics.contracts import silver
+from smart_logistics.contracts import ALL_TABLES, silver
 from smart_logistics.lake import at_hand, tables
-from smart_logistics.lake.reading import instant
 from smart_logistics.lake.store import Lake
+from smart_logistics.lake.tables import instant
+from smart_logistics.quality.facts import NEW_BY
+from tests.spark.quality import lakes
 
 
 @pytest.mark.parametrize("parts", [[], [[]], [[1], [], [2, 3]], [[], [1]]])
@@ -30,3 +34,23 @@ def test_few_rows_and_many_are_the_same_rows(lake: Lake, monkeypatch: pytest.Mon
     assert few == lake.since(silver.DRIVERS, stamps[0]).collect()
     assert [row["driver_id"] for row in few] == [1]
     assert instant(stamps[1]) - instant(stamps[0]) == timedelta(microseconds=1)
+
+
+def test_the_first_instant_of_all_can_be_asked_for() -> None:
+    first = datetime.min.replace(tzinfo=UTC)
+    rows = pa.table({"t": pa.array([first, first + timedelta(microseconds=1)], pa.timestamp("us", "UTC"))})
+    found = at_hand.few(dataset(rows), [[("t", ">", first)]], 10)
+    assert found is not None
+    assert found["t"].to_pylist() == [first + timedelta(microseconds=1)]
+
+
+def test_what_is_new_in_a_table_is_found_by_the_statistics_of_its_files(tmp_path: Path) -> None:
+    lakes.healthy(tmp_path / "lakehouse")
+    written = set()
+    for table in ALL_TABLES:
+        found = tables.open_table(str(tmp_path / "lakehouse"), table)
+        if found is not None and found.file_uris() and table.full_name in NEW_BY:
+            files = pa.table(found.get_add_actions(flatten=True))
+            assert files[f"max.{NEW_BY[table.full_name]}"].null_count == 0
+            written.add(table.full_name)
+    assert written >= {"gold.shipment_analytics", "silver.shipments", "bronze.rejected_records"}

@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import tables
-from smart_logistics.lake.store import Lake, instant
+from smart_logistics.lake.store import Lake
+from smart_logistics.lake.tables import instant
 from tests.spark.silver.builders import PARENTS, at, extract, reading, row
 
 FILE = "iot_telemetry_20261101_000000_a.json"

@@ -9,7 +9,8 @@ from typing import Any
 from smart_logistics.contracts import bronze
 from smart_logistics.contracts.source import BY_NAME
 from smart_logistics.lake import tables
-from smart_logistics.lake.store import Lake, instant
+from smart_logistics.lake.store import Lake
+from smart_logistics.lake.tables import instant
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 
