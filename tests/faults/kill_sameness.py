@@ -42,7 +42,7 @@ def unlike(found: Content, wanted: Content) -> Iterator[str]:
 def _rows(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
     rows = lakehouse.read(table.full_name)
     if table is DQ_METRICS and rows:
-        # A killed gate may have recorded its results before it died; the next one records them again as its own.
+        # A killed gate may have recorded its results before it died; its next try records the same in their place.
         last = max(row["checked_at"] for row in rows)
         rows = [row for row in rows if row["checked_at"] == last]
     return rows

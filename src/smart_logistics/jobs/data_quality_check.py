@@ -1,6 +1,8 @@
 """The gate: every check of ``quality.declared.GATE`` over what is new, recorded in one commit; errors fail the run.
 
 Progress moves on only where nothing failed and nothing was behind: a failed check is asked again until it is mended.
+The latest run is checked again from where its check began, because it died behind its record or somebody cleared the
+task: it finds again what it found, and its record says the same.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ def run(ctx: Context) -> Mapping[str, object]:
     """
     lake = ctx.lake
     stamp = lake.new_stamp()
-    window = Window(Still(lake.spark, lake.root, lake.job), lake.progress(DQ_METRICS))
+    still = Still(lake.spark, lake.root, lake.job)
+    window = Window(still, metrics.seen_before(still.state(DQ_METRICS).delta, ctx.run_id, lake.job))
     with window.lake.settings_for(few=window.is_small):
         outcomes = measure(window, ctx.setting("HOLD_MINUTES"))
         outcomes += measure_run(window, instant(stamp), ctx.run_id)
@@ -42,7 +45,8 @@ def run(ctx: Context) -> Mapping[str, object]:
     rows = [outcome.row(ctx.run_id, instant(stamp)) for outcome in outcomes]
     reached("data_quality_check.measured")
     with lake.writing(DQ_METRICS):
-        metrics.replace(lake.root, ctx.run_id, rows, app=lake.job, stamp=stamp if settled else None)
+        progress = metrics.Progress(lake.job, window.seen, stamp) if settled else None
+        metrics.replace(lake.root, ctx.run_id, rows, progress)
     reached("data_quality_check.recorded")
     return conclude(outcomes, ctx.run_id)
 

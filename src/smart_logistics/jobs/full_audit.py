@@ -43,7 +43,7 @@ def run(ctx: Context) -> Mapping[str, object]:
         outcomes.append(all_recomputed(window))
     with lake.writing(DQ_METRICS):
         rows = [outcome.row(run_id, instant(stamp)) for outcome in outcomes]
-        metrics.replace(lake.root, run_id, rows, app=lake.job, stamp=None)
+        metrics.replace(lake.root, run_id, rows)
     reached("full_audit.recorded")
     return conclude(outcomes, run_id)
 

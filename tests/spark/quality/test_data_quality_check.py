@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from smart_logistics.contracts import bronze, silver
+from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.errors import QualityGateFailed
 from smart_logistics.jobs import data_quality_check
@@ -19,6 +19,7 @@ from smart_logistics.lake.store import Lake
 from smart_logistics.quality import declared
 from tests.spark.quality import lakes
 from tests.spark.quality.damage import PLANTED, damage
+from tests.spark.silver.builders import reading
 
 Found = dict[tuple[str, str], dict[str, Any]]
 # The readings are of a day long ago, and so is the file's name; a fifth of the records is rejected.
@@ -89,6 +90,24 @@ def test_a_second_run_has_nothing_new_and_a_retry_replaces_its_rows(lake: Lake) 
     assert recorded(lake) == first
     assert set(second) == set(first)
     assert second["bronze.iot_telemetry", "new_rows"]["value"] == 0
+
+
+def test_a_run_that_is_checked_again_says_again_what_it_said(lake: Lake) -> None:
+    check(lake)
+    file = "iot_telemetry_20261101_010000_b.json"
+    taken = lakes.land(lake, [reading(700)], file=file, broken=1)
+    stamp = lake.new_stamp()
+    lakes.append(lake, silver.IOT_TELEMETRY, lakes.silver_reading(taken, 700, source_file=file), stamp=stamp)
+    for table in gold.TABLES:
+        tables.advance(lake.root, table, app="gold_aggregate", stamp=lake.new_stamp())
+    said = [check(lake, "r2") for _ in range(3)]
+    assert said == [said[0]] * 3
+    found = recorded(lake, "r2")
+    assert {name for _, name in broken(found, "warn")} == OLD_AND_BROKEN
+    assert found["silver.iot_telemetry", "rejection_rate"]["detail"].endswith("1 of 2 telemetry records")
+    assert found["bronze.iot_telemetry", "new_rows"]["value"] == 1
+    check(lake, "r3")
+    assert recorded(lake, "r3")["bronze.iot_telemetry", "new_rows"]["value"] == 0
 
 
 @pytest.mark.parametrize(("table", "check_name"), PLANTED)
