@@ -42,8 +42,6 @@ JOBS: Mapping[str, Callable[[Context], Mapping[str, object]]] = {
     "data_quality_check": data_quality_check.run,
 }
 SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": HOLD_MINUTES}
-
-
 _LOGS = frozenset({"_delta_log", "_digests", "_commits"})
 
 
@@ -90,8 +88,8 @@ def _filled(spark: SparkSession, made: Mapping[int, Path], mark: Path) -> dateti
     """Fill the lakehouses unless they are, and return the moment at which their last day ends.
 
     It ends at a midnight at least an hour ago: the hour that comes is over, and looks at the day before it, which both
-    lakehouses have. Then the jobs run
-    once, as they did in every hour before: what they count once for each day is counted.
+    lakehouses have. Then the jobs run once, as they did in every hour before: what they count once for each day is
+    counted.
     """
     if not mark.exists():
         now = (datetime.now(UTC) - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -75,8 +75,9 @@ def rows_since(lakehouse: str, table: Table, column: str, stamp: int) -> int | N
     )
     if newest is None or newest.null_count or rows.null_count:
         return None
-    # Spark cuts the greatest instant of a file to milliseconds.
-    later = pc.greater_equal(newest.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), stamp - 1000)
+    type_ = pa.timestamp("us", "UTC")
+    since = tables.before_rounding(tables.instant(stamp))
+    later = pc.greater_equal(newest.cast(type_), pa.scalar(since, type_))
     return pc.sum(rows.filter(later)).as_py() or 0
 
 

@@ -36,8 +36,6 @@ _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 30 days",
     "delta.checkpointInterval": "20",
 }
-
-
 # Statistics are kept of the first 32 columns otherwise, and what is new in a table is found by one of the last.
 _OF_WIDE_TABLES = {"delta.dataSkippingNumIndexedCols": "-1"}
 _MOST_INDEXED = 32
