@@ -26,7 +26,7 @@ def content(site: Site) -> Content:
     """Return how often each table holds each row, the run and its moment aside."""
     lakehouse = Lakehouse(site.lakehouse)
     return {
-        table.full_name: Counter(_told(table, row) for row in _rows(lakehouse, table))
+        table.full_name: Counter(_told(table, row) for row in lakehouse.read(table.full_name))
         for table in ALL_TABLES
         if table.full_name not in _NOT_COMPARED
     }
@@ -37,15 +37,6 @@ def unlike(found: Content, wanted: Content) -> Iterator[str]:
     for table, rows in wanted.items():
         yield from (f"{table}: lost: {row}" for row in (rows - found[table]).elements())
         yield from (f"{table}: too many: {row}" for row in (found[table] - rows).elements())
-
-
-def _rows(lakehouse: Lakehouse, table: Table) -> list[dict[str, Any]]:
-    rows = lakehouse.read(table.full_name)
-    if table is DQ_METRICS and rows:
-        # A killed gate may have recorded its results before it died; its next try records the same in their place.
-        last = max(row["checked_at"] for row in rows)
-        rows = [row for row in rows if row["checked_at"] == last]
-    return rows
 
 
 def _told(table: Table, row: Mapping[str, Any]) -> str:

@@ -29,13 +29,12 @@ Said = Any
 def total(lakehouse: str, table: Table, dataset: Any, columns: Sequence[str], say: Callable[[pa.Table], int]) -> int:
     """Return the sum of what ``say`` makes of ``columns`` of each file of a table's dataset; see ``by_partition``."""
     fragments = {_print([fragment.path]): fragment for fragment in dataset.get_fragments()}
-    place = _place(lakehouse, table, say)
-    kept = _load(place, columns) if is_local(lakehouse) else {}
-    new = {mark: say(of.to_table(columns=list(columns))) for mark, of in fragments.items() if mark not in kept}
-    said = {mark: kept[mark] for mark in fragments if mark in kept} | new
-    if is_local(lakehouse) and (new or len(kept) != len(said)):
-        _store(place, columns, said)
-    return sum(said.values())
+
+    def work_out(stale: Sequence[str]) -> dict[str, int]:
+        return {mark: say(fragments[mark].to_table(columns=list(columns))) for mark in stale}
+
+    keep = _Keep(lakehouse, table, columns, say)
+    return sum(keep.said({mark: mark for mark in fragments}, work_out).values())
 
 
 def by_partition(
@@ -50,21 +49,54 @@ def by_partition(
     if found is None:
         return {}
     (partition,) = table.partitions
-    prints = _prints(found, partition)
-    place = _place(lakehouse, table, say)
-    kept = _load(place, columns) if is_local(lakehouse) else {}
-    said = {value: kept[str(value)][1] for value, mark in prints.items() if kept.get(str(value), [""])[0] == mark}
-    stale = [value for value in prints if value not in said]
-    if stale:
-        type_ = pa.schema(found.schema().to_arrow()).field(partition).type
+    type_ = pa.schema(found.schema().to_arrow()).field(partition).type
+
+    def work_out(stale: Sequence[Any]) -> dict[Any, Said]:
         rows = found.to_pyarrow_dataset().to_table(
             columns=[*columns, partition], filter=pc.field(partition).isin(pa.array(stale, type_))
         )
-        for value in stale:
-            said[value] = say(rows.filter(pc.equal(rows[partition], pa.scalar(value, type_))))
-    if is_local(lakehouse) and (stale or len(kept) != len(prints)):
-        _store(place, columns, {str(value): [mark, said[value]] for value, mark in prints.items()})
-    return said
+        return {value: say(rows.filter(pc.equal(rows[partition], pa.scalar(value, type_)))) for value in stale}
+
+    return _Keep(lakehouse, table, columns, say).said(_prints(found, partition), work_out)
+
+
+class _Keep:
+    """What was worked out before, in a file: with each key the mark of the files that it was worked out from."""
+
+    def __init__(self, lakehouse: str, table: Table, columns: Sequence[str], say: Callable[[pa.Table], Said]) -> None:
+        name = f"{table.full_name}.{say.__name__.strip('_')}.json"
+        self._place = Path(lakehouse) / "_digests" / name if is_local(lakehouse) else None
+        self._columns = list(columns)
+
+    def said(
+        self, marks: Mapping[Any, str], work_out: Callable[[Sequence[Any]], Mapping[Any, Said]]
+    ) -> dict[Any, Said]:
+        """Return what each key of ``marks`` says, worked out only where its mark is another one than before."""
+        kept = self._load()
+        said = {key: kept[str(key)][1] for key, mark in marks.items() if kept.get(str(key), ("", None))[0] == mark}
+        if stale := [key for key in marks if key not in said]:
+            said |= work_out(stale)
+        if stale or len(kept) != len(marks):
+            self._store({str(key): (mark, said[key]) for key, mark in marks.items()})
+        return said
+
+    def _load(self) -> Mapping[str, tuple[str, Said]]:
+        if self._place is None:
+            return {}
+        try:
+            found = json.loads(self._place.read_text("utf-8"))
+            kept = {key: (mark, said) for key, (mark, said) in found["kept"].items()}
+            return kept if found["columns"] == self._columns else {}
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return {}  # nothing kept, or something damaged: as good as nothing
+
+    def _store(self, kept: Mapping[str, tuple[str, Said]]) -> None:
+        if self._place is None:
+            return
+        self._place.parent.mkdir(exist_ok=True)
+        draft = self._place.with_name(f".{self._place.name}.{os.getpid()}")
+        draft.write_text(json.dumps({"columns": self._columns, "kept": kept}), "utf-8")
+        draft.replace(self._place)
 
 
 def _prints(found: DeltaTable, partition: str) -> dict[Any, str]:
@@ -79,22 +111,3 @@ def _prints(found: DeltaTable, partition: str) -> dict[Any, str]:
 
 def _print(paths: Iterable[str]) -> str:
     return sha256("\n".join(sorted(paths)).encode()).hexdigest()[:32]
-
-
-def _place(lakehouse: str, table: Table, say: Callable[[pa.Table], Said]) -> Path:
-    return Path(lakehouse) / "_digests" / f"{table.full_name}.{say.__name__.strip('_')}.json"
-
-
-def _load(place: Path, columns: Sequence[str]) -> Mapping[str, Any]:
-    try:
-        found = json.loads(place.read_text("utf-8"))
-        return found["kept"] if found["columns"] == list(columns) else {}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return {}  # nothing kept, or something damaged: as good as nothing
-
-
-def _store(place: Path, columns: Sequence[str], kept: Mapping[str, Any]) -> None:
-    place.parent.mkdir(exist_ok=True)
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"columns": list(columns), "kept": kept}), "utf-8")
-    draft.replace(place)

@@ -134,7 +134,7 @@ def upgrade_all(lakehouse: str) -> list[str]:
                     DeltaTable(uri(lakehouse, table)).alter.set_table_properties(lacking)
                 _constrain(lakehouse, table)
         except DeltaError as error:
-            refused.append(f"{table.full_name} keeps no constraints: {' '.join(str(error).split())[:300]}")
+            refused.append(f"{table.full_name} stays as it was: {' '.join(str(error).split())[:300]}")
     return refused
 
 

@@ -55,7 +55,18 @@ def test_a_file_that_is_the_tables_no_more_says_nothing(root: str) -> None:
     assert kept(root).read_text().count(":") == 2 + 2  # the two columns of the page, and two files
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"kept": 3}', '{"columns": ["other"], "kept": {"x": 7}}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "{",
+        "[]",
+        '{"kept": 3}',
+        '{"columns": ["other"], "kept": {"x": 7}}',
+        '{"columns": ["driver_id"], "kept": 3}',
+        '{"columns": ["driver_id"], "kept": {"x": 7}}',
+    ],
+)
 def test_what_was_kept_and_is_damaged_is_worked_out_again(root: str, damage: str) -> None:
     total(root)
     kept(root).write_text(damage)
