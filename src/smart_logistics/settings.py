@@ -93,6 +93,14 @@ def _by_job(value: type) -> Callable[[str], str]:
     return parse
 
 
+def _object(text: str) -> str:
+    """Read a JSON object."""
+    found = json.loads(text)
+    if not (isinstance(found, dict) and all(found)):
+        raise ValueError("must be a JSON object of arguments by name")
+    return json.dumps(found)
+
+
 def _endpoint(text: str) -> tuple[str, int]:
     """Read ``host:port``."""
     host, separator, port = text.strip().rpartition(":")
@@ -139,6 +147,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SMTP_PASSWORD", None, Kind.PRIVATE, "password at the mail server"),
     Setting("SMTP_FROM", "logistics@localhost", Kind.STACK, "sender of alerts"),
     Setting("SMTP_TO", None, Kind.STACK, "receivers of alerts, separated by commas"),
+    Setting(
+        "SECRETS_BACKEND",
+        None,
+        Kind.STACK,
+        "class of the Airflow secrets backend that holds the connections with secrets; default a file in the home",
+    ),
+    Setting("SECRETS_BACKEND_KWARGS", "{}", Kind.PRIVATE, "its arguments, a JSON object", _object),
     Setting("STATSD", None, Kind.STACK, "host:port of a StatsD server that Airflow's and our metrics go to", _endpoint),
     Setting("OTEL", None, Kind.STACK, "host:port of an OpenTelemetry collector (OTLP over HTTP) instead", _endpoint),
     Setting(

@@ -14,6 +14,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from smart_logistics.settings import REPOSITORY
+from smart_logistics.stack.airflow import FILE_BACKEND
 
 DAG_ID = "smart_logistics_pipeline"
 MAINTENANCE_ID = "smart_logistics_maintenance"
@@ -57,8 +58,12 @@ def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[
     folder = tmp_path_factory.mktemp("scenarios")
     found, log = folder / "found.json", folder / "log"
     environment = plain_environment() | SHORT_TIMES
+    secrets = folder / "connections.json"
     environment |= {
         "FOUND": str(found),
+        "SECRETS_FILE": str(secrets),
+        "AIRFLOW__SECRETS__BACKEND": FILE_BACKEND,
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(secrets)}),
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),

@@ -1,7 +1,8 @@
 """Runs the real DAG under Airflow's own scheduling rules, in a process of its own; only the drivers are replaced.
 
 usage: scenarios.py FOLDER, with AIRFLOW_HOME and the settings in the environment. Writes one JSON object to the file
-that FOUND names: scenario → {"run": state, "tasks": {task id: [state, tries]}}.
+that FOUND names: scenario → {"run": state, "tasks": {task id: [state, tries]}}, and under PROVISIONED what Airflow's
+database holds after the import of connections and Variables, done twice.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from sqlalchemy import select
 
 from smart_logistics import settings
 from smart_logistics.errors import LogisticsError, QualityGateFailed, SourceUnavailable
-from smart_logistics.orchestration import provision
+from smart_logistics.orchestration import config_files, provision
 from smart_logistics.orchestration.spark_job import SparkJobOperator
 
 DAGS = settings.REPOSITORY / "dags"
 DAG_ID = "smart_logistics_pipeline"
+PROVISIONED = "provisioned"
 GONE, GATE = SourceUnavailable("the source is gone"), QualityGateFailed("a check failed")
 
 
@@ -54,8 +56,27 @@ SCENARIOS: dict[str, tuple[bool, dict[str, Callable[[int], None]]]] = {
     "source back at the second try": (True, {"bronze_ingest_sql": fails_once}),
     "gate fails": (True, {"data_quality_check": fails_always(GATE)}),
     "landing folder missing": (False, {}),
+    "secrets lost": (True, {}),
     "variable missing": (True, {}),
 }
+
+
+def provisioned() -> dict[str, Any]:
+    """Import twice, with an edit and an old secret in between, and return what the database holds."""
+    from airflow.models.connection import Connection
+    from airflow.models.variable import Variable
+
+    provision.provision(settings.load())
+    with create_session() as session:
+        session.add(Connection(conn_id="logistics_postgres", conn_type="postgres", password="old-canary"))
+        session.scalar(select(Variable).where(Variable.key == "logistics_hold_minutes")).set_val("61")
+        session.scalar(select(Variable).where(Variable.key == "logistics_settle_seconds")).set_val("99")
+    provision.provision(settings.load())
+    with create_session() as session:
+        return {
+            "connections": {one.conn_id: one.get_uri() for one in session.scalars(select(Connection))},
+            "variables": {one.key: one.get_val() for one in session.scalars(select(Variable))},
+        }
 
 
 def run_one(name: str, landing: Path, number: int) -> dict[str, Any]:
@@ -84,14 +105,18 @@ def run_one(name: str, landing: Path, number: int) -> dict[str, Any]:
 def main(landing: Path) -> None:
     from airflow.models.variable import Variable
 
+    secrets = Path(os.environ["SECRETS_FILE"])
+    dsn = "postgresql://u:canary@127.0.0.1/d"
+    text = json.dumps(provision.connections(config_files.SECRETS, settings.load(), dsn))
+    secrets.write_text(text)
     with create_session() as session:
         initdb(session=session)
-    provision.provision({"source_dsn": "postgresql://u@127.0.0.1/d"}, settings.load())
-    found = {}
+    found: dict[str, dict[str, Any]] = {PROVISIONED: provisioned()}
     for number, name in enumerate(SCENARIOS):
         if name == "variable missing":
             with create_session() as session:
                 session.delete(session.scalar(select(Variable).where(Variable.key == "logistics_hold_minutes")))
+        secrets.write_text("{" if name == "secrets lost" else text)
         started = time.monotonic()
         found[name] = run_one(name, landing, number)
         sys.stderr.write(f"{name}: {time.monotonic() - started:.1f} s\n")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from smart_logistics.settings import SETTINGS, Kind
+
 AFTER_GOLD = ("data_quality_check", "end")
 QUIET = {"wait_for_iot_files": "skipped", "bronze_ingest_iot": "skipped"}
 
@@ -16,6 +18,12 @@ def blocked(*tasks: str) -> dict[str, str]:
 
 
 FROM_GOLD = blocked("gold_aggregate", *AFTER_GOLD)
+NOT_EVEN_STARTED = {
+    "start": "failed",
+    **blocked("wait_for_iot_files", "bronze_ingest_sql", "bronze_ingest_iot"),
+    **blocked("silver_transactional", "silver_iot"),
+    **FROM_GOLD,
+}
 # Scenario → state of the run, and of every task that is not simply a success.
 EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
     "all well": ("success", {}),
@@ -33,15 +41,8 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
         "failed",
         {"wait_for_iot_files": "failed", **blocked("bronze_ingest_iot", "silver_iot"), **FROM_GOLD},
     ),
-    "variable missing": (
-        "failed",
-        {
-            "start": "failed",
-            **blocked("wait_for_iot_files", "bronze_ingest_sql", "bronze_ingest_iot"),
-            **blocked("silver_transactional", "silver_iot"),
-            **FROM_GOLD,
-        },
-    ),
+    "secrets lost": ("failed", NOT_EVEN_STARTED),
+    "variable missing": ("failed", NOT_EVEN_STARTED),
 }
 
 
@@ -60,9 +61,24 @@ def test_a_run_ends_as_it_should(scenarios: Mapping[str, Mapping[str, Any]], nam
         ("landing folder missing", "wait_for_iot_files", 2),
         ("gate fails", "data_quality_check", 1),
         ("variable missing", "start", 1),
+        ("secrets lost", "start", 1),
     ],
 )
 def test_only_what_may_pass_is_tried_again(
     scenarios: Mapping[str, Mapping[str, Any]], name: str, task: str, tries: int
 ) -> None:
     assert scenarios[name]["tasks"][task][1] == tries
+
+
+def test_an_import_again_keeps_edits_and_takes_secrets_out_of_the_database(
+    scenarios: Mapping[str, Mapping[str, Any]],
+) -> None:
+    found = scenarios["provisioned"]
+    assert found["connections"].keys() == {"logistics_spark", "logistics_landing"}
+    assert "canary" not in str(found)
+    # The first is a default, the second is given in the environment.
+    assert found["variables"]["logistics_hold_minutes"] == "61"
+    assert found["variables"]["logistics_settle_seconds"] == "0"
+    assert set(found["variables"]) == {"logistics_lakehouse"} | {
+        one.airflow_variable for one in SETTINGS if one.kind is Kind.JOB
+    }

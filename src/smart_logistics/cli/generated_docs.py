@@ -64,7 +64,9 @@ def configuration() -> str:
         "Each setting has an environment variable, read when a command starts; entries of a `.env` file in the working "
         "directory count as well. What the jobs use becomes an Airflow Variable at `logistics up` and can be changed "
         "in Airflow's UI: a value that the environment gives wins at the next `up`, a default never overwrites "
-        "an edit.",
+        "an edit. Which connections and Variables there are, and which value goes where, is in "
+        "`config/connections.yaml` and `config/variables.yaml`: see "
+        "[running](running.md#connections-variables-and-secrets).",
     ]
     for kind in Kind:
         chosen = [setting for setting in SETTINGS if setting.kind is kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,11 +13,15 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError
-from smart_logistics.settings import Kind, Settings
+from smart_logistics.jobs import catalog, submit
+from smart_logistics.orchestration import config_files
+from smart_logistics.orchestration.config_files import kept_port
+from smart_logistics.settings import Kind
 
-POSTGRES, SPARK, LANDING, SMTP = "logistics_postgres", "logistics_spark", "logistics_landing", "logistics_smtp"
-LAKEHOUSE = "logistics_lakehouse"
-_UP = "`logistics up` creates it; it can also be added under Admin"
+POSTGRES, SPARK = config_files.POSTGRES, config_files.SPARK
+LANDING, SMTP = config_files.LANDING, config_files.SMTP
+LAKEHOUSE = config_files.LAKEHOUSE
+_UP = "`logistics up` creates it; it can also be added under Admin, or in the secrets backend"
 
 
 def required(conn_id: str) -> Connection:
@@ -71,14 +76,6 @@ def spark_ui() -> str | None:
     return None if port is None else f"http://127.0.0.1:{port}/"
 
 
-def kept_port(loaded: Settings, name: str) -> int | None:
-    """Return a port that the local stack keeps in its home; None where it keeps none."""
-    try:
-        return int(json.loads((loaded.home / "run" / "ports.json").read_text(encoding="utf-8"))[name])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
 def lakehouse() -> str:
     """Return the root of the tables, the Variable ``logistics_lakehouse``."""
     return _variable(LAKEHOUSE)
@@ -106,26 +103,118 @@ def _variable(key: str) -> str:
         raise ConfigurationError(f"the Airflow Variable {key} is missing", remedy=_UP) from None
 
 
+def check_backend() -> None:
+    """Ask the secrets backend itself for the source's connection, where Airflow is given one.
+
+    Airflow passes over a backend that fails, at level DEBUG, and says that the connection is missing.
+
+    Raises:
+        ConfigurationError: the backend cannot be made, fails, or has no such connection.
+    """
+    from airflow.configuration import conf, initialize_secrets_backends
+
+    name = conf.get("secrets", "backend", fallback="")
+    if not name:
+        return
+    remedy = (
+        f"put the connection {POSTGRES} there, and see LOGISTICS_SECRETS_BACKEND and LOGISTICS_SECRETS_BACKEND_KWARGS"
+    )
+    try:
+        (backend,) = initialize_secrets_backends(default_backends=[])
+        found = backend.get_connection(POSTGRES)
+    except Exception as error:  # noqa: BLE001 - it is anybody's class; the text is not shown, it may hold a secret
+        raise ConfigurationError(
+            f"the secrets backend {name} does not work: {type(error).__name__}", remedy=remedy
+        ) from None
+    if found is None:
+        raise ConfigurationError(f"the secrets backend {name} has no connection {POSTGRES}", remedy=remedy)
+
+
 def check() -> None:
     """Check every connection and Variable that a run needs, and say all that is wrong at once.
 
     Raises:
         ConfigurationError: something is missing or not usable.
     """
-    wrong: list[str] = []
-    needed = (
-        *((required, conn_id) for conn_id in (POSTGRES, SPARK)),
-        *((setting, declared.name) for declared in settings.SETTINGS if declared.kind is Kind.JOB),
-    )
-    for read, name in needed:
-        try:
-            read(name)
-        except ConfigurationError as error:
-            wrong.append(error.what)
-    for read_one in (landing, lakehouse):
-        try:
-            read_one()
-        except ConfigurationError as error:
-            wrong.append(error.what)
+    jobs = [declared.name for declared in settings.SETTINGS if declared.kind is Kind.JOB]
+    checks: list[Callable[[], object]] = [
+        check_backend,
+        lambda: _sound(required(POSTGRES), "host", "schema"),
+        lambda: _sound(required(SPARK), "host"),
+        _check_spark_extra,
+        landing,
+        _check_smtp,
+        lakehouse,
+        *(lambda name=name: setting(name) for name in jobs),
+        *(lambda name=name: _names_jobs(name) for name in ("SPARK_CONF", "JOB_TIMEOUT_MINUTES")),
+        lambda: [submit.spark_conf(setting("SPARK_CONF"), job) for job in catalog.JOBS.values()],
+    ]
+    wrong = dict.fromkeys(_failures(checks))
     if wrong:
         raise ConfigurationError("; ".join(wrong), remedy="run `logistics up` again, or correct it under Admin")
+
+
+def _failures(checks: list[Callable[[], object]]) -> Iterator[str]:
+    for one in checks:
+        try:
+            one()
+        except ConfigurationError as error:
+            yield error.what
+
+
+def _sound(connection: Connection, *fields: str) -> None:
+    """See that a connection is of its type and has ``fields``.
+
+    Raises:
+        ConfigurationError: it is or has not.
+    """
+    conn_id, wanted = connection.conn_id, config_files.TYPES[connection.conn_id]
+    if connection.conn_type != wanted:
+        raise ConfigurationError(f"the Airflow connection {conn_id} is of type {connection.conn_type}, not {wanted}")
+    lacking = [name for name in fields if not getattr(connection, name)]
+    if lacking:
+        raise ConfigurationError(f"the Airflow connection {conn_id} has no {' and no '.join(lacking)}")
+
+
+def _check_spark_extra() -> None:
+    """See that the extra of the Spark connection holds what the provider reads: it passes over a slip.
+
+    Raises:
+        ConfigurationError: it holds something else.
+    """
+    connection = optional(SPARK)
+    extra = connection.extra_dejson if connection else {}
+    unknown = sorted(set(extra) - config_files.SPARK_EXTRAS)
+    if unknown:
+        raise ConfigurationError(f"the extra of {SPARK} has no {', '.join(unknown)}")
+    if extra.get("deploy-mode", "client") not in ("client", "cluster"):
+        raise ConfigurationError(f"the deploy-mode of {SPARK} is neither client nor cluster")
+
+
+def _check_smtp() -> None:
+    """See that the mail server, where there is one, can be mailed through.
+
+    Raises:
+        ConfigurationError: it names no server or nobody, or says true and false as text, which is true.
+    """
+    connection = optional(SMTP)
+    if connection is None:
+        return
+    _sound(connection, "host", "port")
+    extra = connection.extra_dejson
+    if not extra.get("to_email") or not extra.get("from_email"):
+        raise ConfigurationError(f"the extra of {SMTP} needs to_email and from_email")
+    texts = [name for name in ("disable_ssl", "disable_tls") if not isinstance(extra.get(name, False), bool)]
+    if texts:
+        raise ConfigurationError(f"the extra of {SMTP} needs true or false without quotes: {', '.join(texts)}")
+
+
+def _names_jobs(name: str) -> None:
+    """See that a setting by job names only jobs that there are.
+
+    Raises:
+        ConfigurationError: it names another.
+    """
+    unknown = sorted(set(json.loads(setting(name))) - {"*", *catalog.JOBS})
+    if unknown:
+        raise ConfigurationError(f"{settings.BY_NAME[name].airflow_variable} names no job: {', '.join(unknown)}")

@@ -1,22 +1,25 @@
 """Connections and Variables as code: ``python -m smart_logistics.orchestration.provision``, which `logistics up` runs.
 
-Reads from its standard input one JSON object: ``source_dsn`` and, where there is a mail server with a login,
-``smtp_password``; secrets never lie in an argument. Everything else comes from the settings. A Variable whose
-setting is given in the environment is set to it; any other is only created where it does not exist, so that edits in
-the UI survive.
+What there is to be stands in `config/` (see ``config_files``), what the values are in the settings. Any number of times
+gives the same: connections are written as the file says, a Variable whose setting is given in the environment is set to
+it, any other is only created where it does not exist, so that edits in the UI survive. A connection that holds a secret
+is not written into Airflow's database, and taken out of it: the secrets backend has it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from smart_logistics import settings
-from smart_logistics.errors import ConfigurationError
-from smart_logistics.orchestration.connections import LAKEHOUSE, LANDING, POSTGRES, SMTP, SPARK, kept_port
-from smart_logistics.settings import Kind, Settings
+from smart_logistics.errors import ConfigurationError, LogisticsError
+from smart_logistics.orchestration import config_files
+from smart_logistics.orchestration.config_files import FOLDER, TYPES, kept_port
+from smart_logistics.settings import Settings
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -24,21 +27,43 @@ if TYPE_CHECKING:
 _SMTPS_PORT, _SUBMISSION_PORT = 465, 587
 
 
-def connections(given: dict[str, str], loaded: Settings) -> dict[str, dict[str, Any]]:
-    """Return the fields of each connection by its id."""
-    result = {
-        POSTGRES: postgres(given["source_dsn"]),
-        # The provider takes a host with a scheme, or without a port, as the whole master URL.
-        SPARK: {"conn_type": "spark", "host": spark_master(loaded), "description": "where the jobs are submitted to"},
-        LANDING: {
-            "conn_type": "fs",
-            "extra": {"path": str(loaded.landing)},
-            "description": "folder where the IoT gateway drops files",
-        },
+def connections(
+    keep: str, loaded: Settings, source_dsn: str | None = None, folder: Path = FOLDER
+) -> dict[str, dict[str, Any]]:
+    """Return the fields of each connection that is to be kept there, by its id; without a value there is no field.
+
+    Args:
+        keep: ``config_files.DATABASE`` or ``SECRETS``.
+        loaded: the settings.
+        source_dsn: the source where it is the stack's own and in no setting.
+        folder: where the file lies.
+
+    Raises:
+        ConfigurationError: the file or a setting is not usable.
+    """
+    value_of = values(loaded, source_dsn)
+    return {
+        entry.conn_id: _with_dsn(entry.filled(value_of))
+        for entry in config_files.read_connections(folder)
+        if entry.keep == keep and (entry.only_with is None or loaded[entry.only_with])
     }
-    if loaded["SMTP_HOST"]:
-        result[SMTP] = smtp(loaded, given.get("smtp_password"))
-    return result
+
+
+def values(loaded: Settings, source_dsn: str | None = None) -> Callable[[str], Any]:
+    """Return what gives a placeholder its value: a setting, its default by the stack, or what follows from settings."""
+    port = loaded["SMTP_PORT"]
+    made: dict[str, Callable[[], Any]] = {
+        "SOURCE_DSN": lambda: source_dsn or loaded["SOURCE_DSN"],
+        # The provider takes a host with a scheme, or without a port, as the whole master URL.
+        "SPARK_MASTER": lambda: spark_master(loaded),
+        "LANDING": lambda: str(loaded.landing),
+        "LAKEHOUSE": lambda: loaded.lakehouse,
+        "SMTP_TO": lambda: loaded["SMTP_TO"] or loaded["SMTP_FROM"],
+        # Real booleans: the provider takes the text "false" for true. Both on, its default, works nowhere.
+        "SMTP_DISABLE_SSL": lambda: port != _SMTPS_PORT,
+        "SMTP_DISABLE_TLS": lambda: port != _SUBMISSION_PORT,
+    }
+    return lambda name: made[name]() if name in made else loaded[name]
 
 
 def spark_master(loaded: Settings) -> str:
@@ -57,6 +82,12 @@ def spark_master(loaded: Settings) -> str:
     return f"spark://127.0.0.1:{port}"
 
 
+def _with_dsn(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with a ``dsn`` among them taken apart."""
+    dsn = fields.pop("dsn", None)
+    return fields if dsn is None else fields | postgres(dsn)
+
+
 def postgres(dsn: str) -> dict[str, Any]:
     """Return a DSN as the fields of a connection; its query becomes the extras.
 
@@ -73,61 +104,47 @@ def postgres(dsn: str) -> dict[str, Any]:
             "LOGISTICS_SOURCE_DSN is not usable", remedy="set it to postgresql://user:password@host:port/database"
         )
     return {
-        "conn_type": "postgres",
         "host": parts.hostname,
         "port": port,
         "login": unquote(parts.username or "") or None,
         "password": unquote(parts.password or "") or None,
         "schema": unquote(parts.path.lstrip("/")),
         "extra": dict(parse_qsl(parts.query)),
-        "description": "the source system",
     }
 
 
-def smtp(loaded: Settings, password: str | None) -> dict[str, Any]:
-    """Return the mail server as the fields of a connection; the port says which TLS it speaks."""
-    port = loaded["SMTP_PORT"]
-    return {
-        "conn_type": "smtp",
-        "host": loaded["SMTP_HOST"],
-        "port": port,
-        "login": loaded["SMTP_USER"],
-        "password": password,
-        "extra": {
-            "from_email": loaded["SMTP_FROM"],
-            "to_email": loaded["SMTP_TO"] or loaded["SMTP_FROM"],
-            # Real booleans: the provider takes the text "false" for true. Both on, its default, works nowhere.
-            "disable_ssl": port != _SMTPS_PORT,
-            "disable_tls": port != _SUBMISSION_PORT,
-            "timeout": 5,
-            "retry_limit": 1,
-        },
-        "description": "where alerts are mailed",
-    }
-
-
-def variables(loaded: Settings) -> list[tuple[str, str, str, bool]]:
+def variables(loaded: Settings, folder: Path = FOLDER) -> list[tuple[str, str, str, bool]]:
     """Return key, value, description of each Variable, and whether it overrides what is there."""
-    found = [
-        (one.airflow_variable, str(loaded[one.name]), one.meaning, one.name in loaded.given)
-        for one in settings.SETTINGS
-        if one.kind is Kind.JOB
+    value_of = values(loaded)
+    return [
+        (
+            entry.key,
+            str(value_of(entry.setting)),
+            settings.BY_NAME[entry.setting].meaning,
+            entry.always or entry.setting in loaded.given,
+        )
+        for entry in config_files.read_variables(folder)
     ]
-    # Where the tables are is decided by who starts the stack: jobs and command line must not look at different ones.
-    found.append((LAKEHOUSE, loaded.lakehouse, settings.BY_NAME["LAKEHOUSE"].meaning, True))
-    return found
 
 
-def provision(given: dict[str, str], loaded: Settings) -> None:
-    """Write all of it into Airflow's database in one transaction."""
+def provision(loaded: Settings, folder: Path = FOLDER) -> None:
+    """See that the secrets backend answers, then write the rest into Airflow's database in one transaction.
+
+    Raises:
+        ConfigurationError: a file or setting is not usable, or the backend does not have what it should.
+    """
     from airflow.utils.session import create_session
 
+    from smart_logistics.orchestration.connections import check_backend
+
+    kept, rows = connections(config_files.DATABASE, loaded, folder=folder), variables(loaded, folder)
+    check_backend()
     with create_session() as session:
-        for conn_id, fields in connections(given, loaded).items():
+        for conn_id, fields in kept.items():
             _put_connection(session, conn_id, fields)
-        if not loaded["SMTP_HOST"]:
-            _drop_connection(session, SMTP)
-        for key, value, description, override in variables(loaded):
+        for conn_id in TYPES.keys() - kept.keys():
+            _drop_connection(session, conn_id)
+        for key, value, description, override in rows:
             _put_variable(session, key, value, description, override=override)
 
 
@@ -164,4 +181,7 @@ def _put_variable(session: Session, key: str, value: str, description: str, *, o
 
 
 if __name__ == "__main__":
-    provision(json.load(sys.stdin), settings.load())
+    try:
+        provision(settings.load())
+    except LogisticsError as error:
+        sys.exit(str(error))

@@ -33,6 +33,7 @@ API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = (
     "airflow-triggerer",
 )
 LOG_SERVER = "airflow-logs"
+FILE_BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 
 
 def check_version() -> None:
@@ -120,12 +121,22 @@ def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
     }
 
 
+def _secrets(settings: Settings, home: Home) -> dict[str, dict[str, str]]:
+    """Return where Airflow looks for a connection before its own database: in our file, or where the settings say."""
+    if settings["SECRETS_BACKEND"]:
+        backend, arguments = settings["SECRETS_BACKEND"], settings["SECRETS_BACKEND_KWARGS"]
+    else:
+        backend, arguments = FILE_BACKEND, json.dumps({"connections_file_path": str(home.connections)})
+    return {"secrets": {"backend": backend, "backend_kwargs": arguments}}
+
+
 def write_configuration(settings: Settings, home: Home, ports: Ports) -> None:
     """Write airflow.cfg and the file of the one user's password, both 0600."""
     (home.airflow / "plugins").mkdir(exist_ok=True)
     parser = configparser.RawConfigParser()
+    sections = {**_options(home, ports), **_secrets(settings, home), **monitoring.options(settings)}
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    for section, options in {**_options(home, ports), **monitoring.options(settings)}.items():
+    for section, options in sections.items():
         # Airflow interpolates its file: a per cent sign is written twice.
         parser[section] = {name: value.replace("%", "%%") for name, value in options.items()}
     text = io.StringIO()
@@ -195,14 +206,12 @@ def migrate(home: Home, environment: Mapping[str, str]) -> None:
     )
 
 
-def provision(settings: Settings, home: Home, environment: Mapping[str, str], source_dsn: str) -> None:
-    """Write connections and variables into Airflow's database; secrets go by standard input, never by argument."""
-    handed = {"source_dsn": source_dsn, "smtp_password": settings["SMTP_PASSWORD"]}
+def provision(home: Home, environment: Mapping[str, str]) -> None:
+    """Write connections and variables into Airflow's database, and see that its secrets backend has the others."""
     run(
         [sys.executable, "-m", "smart_logistics.orchestration.provision"],
         what="writing Airflow's connections and variables",
         home=home,
         environment=environment,
-        remedy="correct the setting that it names",
-        text=json.dumps(handed),
+        remedy="correct the setting or file that it names",
     )

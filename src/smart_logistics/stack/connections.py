@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from smart_logistics.contracts.source import DATABASE as SOURCE_DATABASE
 from smart_logistics.errors import ConfigurationError, EnvironmentFault
+from smart_logistics.orchestration import config_files, provision
 from smart_logistics.settings import Settings
 from smart_logistics.stack import airflow, ports, postgres
 from smart_logistics.stack.credentials import secret, write_private
@@ -24,6 +26,19 @@ def remember_source(settings: Settings, home: Home, chosen: Ports) -> str:
     dsn = settings["SOURCE_DSN"] or postgres.dsn(home, chosen, SOURCE_DATABASE)
     write_private(_source_file(home), dsn + "\n")
     return str(dsn)
+
+
+def remember_secrets(settings: Settings, home: Home, dsn: str) -> None:
+    """Write the connections that hold secrets where Airflow's backend reads them; not where another one holds them.
+
+    Raises:
+        ConfigurationError: config/connections.yaml is not usable.
+    """
+    if settings["SECRETS_BACKEND"]:
+        home.connections.unlink(missing_ok=True)
+        return
+    kept = provision.connections(config_files.SECRETS, settings, dsn)
+    write_private(home.connections, json.dumps(kept, indent=2) + "\n")
 
 
 def source_dsn(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smart_logistics.errors import LogisticsError
+from smart_logistics.orchestration import config_files
 from smart_logistics.settings import Settings
 from smart_logistics.stack import airflow, connections, jars, java, plan, ports, postgres, source, spark, status
 from smart_logistics.stack.home import Home
@@ -32,6 +33,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("Java", lambda: str(java.find(settings, home))),
         ("disk", lambda: _disk(home)),
         ("permissions", lambda: _permissions(home)),
+        ("configuration", _configuration),
         ("ports", lambda: _ports(settings, home)),
         ("jars", lambda: _jars(home)),
         ("source", lambda: _source(settings, home)),
@@ -54,6 +56,11 @@ def _environments() -> str:
     postgres.binaries()
     spark.spark_home()
     return f"Airflow {airflow.AIRFLOW_VERSION} here, Spark {spark.SPARK_VERSION} in {spark.spark_environment().name}"
+
+
+def _configuration() -> str:
+    found = len(config_files.read_connections()), len(config_files.read_variables())
+    return "config/ names {} connections and {} Variables".format(*found)
 
 
 def _disk(home: Home) -> str:

@@ -73,6 +73,11 @@ class Home:
         return self.root / "secrets"
 
     @property
+    def connections(self) -> Path:
+        """The connections that hold secrets, for Airflow's secrets backend; mode 0600."""
+        return self.secrets / "connections.json"
+
+    @property
     def run(self) -> Path:
         """Pids, ports, markers."""
         return self.root / "run"

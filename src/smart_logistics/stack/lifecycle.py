@@ -99,13 +99,14 @@ def _start(plan: Plan, supervisor: Supervisor, programs: Sequence[Program], say:
         supervisor.start(name)
     _await(plan, supervisor, [postgres.SERVICE], say)
     postgres.create_databases(home, plan.ports, with_source=plan.with_source)
-    source_dsn = connections.remember_source(plan.settings, home, plan.ports)
+    # Before Airflow starts: a secrets backend whose file is missing fails at every look-up.
+    connections.remember_secrets(plan.settings, home, connections.remember_source(plan.settings, home, plan.ports))
     _migrate(plan, say)
     _upgrade(plan, say)
     for name in airflow_names:
         supervisor.start(name)
     with ThreadPoolExecutor(1) as pool:
-        provisioned = pool.submit(_provision, plan, source_dsn, say)
+        provisioned = pool.submit(_provision, plan, say)
         _await(plan, supervisor, [*spark_names, *airflow_names], say, beside=provisioned)
         provisioned.result()
     _record(plan, say)
@@ -146,11 +147,11 @@ def _upgrade(plan: Plan, say: Say) -> None:
         say(line)
 
 
-def _provision(plan: Plan, source_dsn: str, say: Say) -> None:
+def _provision(plan: Plan, say: Say) -> None:
     if importlib.util.find_spec(_PROVISION) is None:
         say("no connections and variables are written: this installation has no module for them")
         return
-    airflow.provision(plan.settings, plan.home, plan.airflow_environment(), source_dsn)
+    airflow.provision(plan.home, plan.airflow_environment())
     say("connections and variables written")
 
 

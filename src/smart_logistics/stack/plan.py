@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smart_logistics.errors import EnvironmentFault
+from smart_logistics.orchestration import config_files
 from smart_logistics.settings import Settings
 from smart_logistics.stack import airflow, jars, java, ports, postgres, source, spark
 from smart_logistics.stack.home import Home
@@ -89,6 +90,8 @@ def check_space(home: Home) -> None:
 def make(settings: Settings, home: Home, in_use: frozenset[str], say: Callable[[str], None]) -> Plan:
     """Check everything that can be checked before starting, write the configuration, return the plan."""
     check_machine(home)
+    config_files.read_connections()
+    config_files.read_variables()
     if settings["SOURCE_DSN"] is not None:
         source.check(settings["SOURCE_DSN"])
     found_java = java.find(settings, home)

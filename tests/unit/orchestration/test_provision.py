@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk import Connection
+from airflow.secrets.local_filesystem import LocalFilesystemBackend
 
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError
 from smart_logistics.orchestration import provision
+from smart_logistics.orchestration.config_files import DATABASE, SECRETS
 from smart_logistics.orchestration.connections import dsn
 
 DSN = "postgresql://re%40der:p%2Fa%3Ass@db.example.com:5433/logi%20stics?sslmode=require"
@@ -19,8 +22,7 @@ DSN = "postgresql://re%40der:p%2Fa%3Ass@db.example.com:5433/logi%20stics?sslmode
 def test_a_dsn_survives_the_way_through_a_connection() -> None:
     fields = provision.postgres(DSN)
     assert (fields["login"], fields["password"]) == ("re@der", "p/a:ss")
-    fields.pop("description")
-    connection = Connection(conn_id="c", **{**fields, "extra": json.dumps(fields["extra"])})
+    connection = Connection(conn_id="c", conn_type="postgres", **{**fields, "extra": json.dumps(fields["extra"])})
     assert dsn(connection) == DSN
 
 
@@ -36,16 +38,39 @@ def test_a_dsn_that_is_none_is_refused_without_being_shown(text: str) -> None:
 )
 def test_the_port_of_the_mail_server_says_which_tls_it_speaks(port: str, ssl: bool, starttls: bool) -> None:
     loaded = settings.load({"LOGISTICS_SMTP_HOST": "mail", "LOGISTICS_SMTP_PORT": port})
-    extra = provision.smtp(loaded, None)["extra"]
+    extra = provision.connections(SECRETS, loaded, DSN)["logistics_smtp"]["extra"]
     assert extra["disable_ssl"] is not ssl
     assert extra["disable_tls"] is not starttls
 
 
 def test_without_a_mail_server_there_is_no_connection_to_one() -> None:
     loaded = settings.load({"LOGISTICS_SPARK_MASTER": "local[2]"})
-    assert provision.connections({"source_dsn": DSN}, loaded).keys() == {
-        *("logistics_postgres", "logistics_spark", "logistics_landing")
-    }
+    assert provision.connections(SECRETS, loaded, DSN).keys() == {"logistics_postgres"}
+    assert provision.connections(DATABASE, loaded).keys() == {"logistics_spark", "logistics_landing"}
+
+
+def test_a_secret_is_only_in_what_goes_to_the_secrets_backend() -> None:
+    given = {"SPARK_MASTER": "yarn", "SMTP_HOST": "mail", "SMTP_PASSWORD": "canary-2", "SMTP_USER": "u"}
+    loaded = settings.load({f"LOGISTICS_{name}": value for name, value in given.items()})
+    secrets = provision.connections(SECRETS, loaded, DSN)
+    assert secrets["logistics_postgres"]["password"] == "p/a:ss"
+    assert (secrets["logistics_smtp"]["login"], secrets["logistics_smtp"]["password"]) == ("u", "canary-2")
+    told = json.dumps(provision.connections(DATABASE, loaded)) + json.dumps(provision.variables(loaded))
+    assert "canary-2" not in told
+    assert "p/a:ss" not in told
+
+
+def test_airflows_own_file_backend_reads_what_is_written_for_it(tmp_path: Path) -> None:
+    loaded = settings.load({"LOGISTICS_SMTP_HOST": "mail", "LOGISTICS_SPARK_MASTER": "yarn"})
+    file = tmp_path / "connections.json"
+    file.write_text(json.dumps(provision.connections(SECRETS, loaded, DSN)))
+    backend = LocalFilesystemBackend(connections_file_path=str(file))
+    found: Any = backend.get_connection("logistics_postgres")
+    assert dsn(found) == DSN
+    mail: Any = backend.get_connection("logistics_smtp")
+    assert (mail.host, mail.port, mail.login, mail.password) == ("mail", 25, None, None)
+    assert mail.extra_dejson["disable_ssl"] is True
+    assert backend.get_connection("logistics_spark") is None
 
 
 def test_the_master_is_the_given_one_or_the_homes_own(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import stat
-from configparser import ConfigParser
+from configparser import ConfigParser, RawConfigParser
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_secrets_are_in_private_files_and_in_no_environment_or_command(
     chosen = ports.choose(given, home)
     airflow.write_configuration(given, home, chosen)
     spark.write_properties(given, home, chosen)
-    connections.remember_source(given, home, chosen)
+    connections.remember_secrets(given, home, connections.remember_source(given, home, chosen))
     made = plan.Plan(given, home, chosen, JAVA, airflow.environment(given, home, JAVA))
     text = render(home, made.programs()) + "".join(program.environment_text() for program in made.programs())
     assert made.environment["LOGISTICS_RETRIES"] == "1"
@@ -123,3 +124,40 @@ def test_without_a_stack_others_are_told_to_start_one(given: Settings, home: Hom
         connections.source_dsn(given)
     with pytest.raises(EnvironmentFault, match="there is no stack"):
         connections.airflow_api(given)
+
+
+def test_connections_with_secrets_lie_in_a_private_file_that_airflows_backend_reads(root: Path, home: Home) -> None:
+    given = settings.load(
+        {"LOGISTICS_HOME": str(root), "LOGISTICS_SMTP_HOST": "mail", "LOGISTICS_SMTP_PASSWORD": CANARY}
+    )
+    chosen = ports.choose(given, home)
+    airflow.write_configuration(given, home, chosen)
+    connections.remember_secrets(given, home, f"postgresql://u:{CANARY}@h/d")
+    found = RawConfigParser()
+    found.read(home.airflow_cfg)
+    assert found["secrets"]["backend"] == airflow.FILE_BACKEND
+    assert json.loads(found["secrets"]["backend_kwargs"]) == {"connections_file_path": str(home.connections)}
+    assert stat.S_IMODE(home.connections.stat().st_mode) == 0o600
+    written = json.loads(home.connections.read_text())
+    assert {name: fields["password"] for name, fields in written.items()} == {
+        "logistics_postgres": CANARY,
+        "logistics_smtp": CANARY,
+    }
+    assert CANARY not in home.airflow_cfg.read_text()
+
+
+def test_another_secrets_backend_takes_the_place_of_the_file(root: Path, home: Home) -> None:
+    vault = "airflow.providers.hashicorp.secrets.vault.VaultBackend"
+    arguments = {"connections_path": "airflow/connections", "url": "https://vault:8200", "token": "50%"}
+    names = {"HOME": str(root), "SECRETS_BACKEND": vault, "SECRETS_BACKEND_KWARGS": json.dumps(arguments)}
+    given = settings.load({f"LOGISTICS_{name}": value for name, value in names.items()})
+    home.connections.write_text("of an earlier `up`")
+    airflow.write_configuration(given, home, ports.choose(given, home))
+    connections.remember_secrets(given, home, f"postgresql://u:{CANARY}@h/d")
+    found = ConfigParser()
+    found.read(home.airflow_cfg)
+    assert found["secrets"]["backend"] == vault
+    assert json.loads(found["secrets"]["backend_kwargs"]) == arguments
+    assert not home.connections.exists()
+    # They hold a token: no process gets them by its environment.
+    assert "50%" not in str(airflow.environment(given, home, JAVA))
