@@ -28,6 +28,8 @@ from smart_logistics import settings
 from smart_logistics.orchestration.maintenance import CleanUpOperator, LakehouseMaintenanceOperator
 from smart_logistics.orchestration.policies import spark_job, task_defaults
 from smart_logistics.orchestration.run_end import on_run_end
+from smart_logistics.orchestration.run_record import PIPELINE_ID, WATCH_ID
+from smart_logistics.orchestration.watch import PAGE, WatchOperator
 
 GIVEN = settings.load()
 
@@ -51,3 +53,17 @@ with DAG(
     clean_up = CleanUpOperator(task_id="clean_up")
 
     lakehouse_maintenance >> clean_up
+
+# In this file, because each file costs the DAG processor a new process of a second or two, every half a minute.
+with DAG(
+    dag_id=WATCH_ID,
+    doc_md=PAGE,
+    schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=timedelta(0)),
+    catchup=False,
+    max_active_runs=1,
+    default_args=task_defaults(GIVEN),
+    dagrun_timeout=timedelta(minutes=30),
+    on_failure_callback=on_run_end,
+    tags=["cold-chain"],
+):
+    look = WatchOperator(task_id="look", watched=PIPELINE_ID, execution_timeout=timedelta(minutes=5))

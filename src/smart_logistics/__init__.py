@@ -3,7 +3,7 @@
 The folders, in the order in which a reading travels:
 
 contracts      what each table is: columns, key, partition, rules; everything else derives from it (standard library)
-settings       the only reader of the environment; errors: one family, by cause
+settings       the only reader of the environment; errors: one family, by cause; processes: how they are ended
 fleet          the sample fleet that `logistics seed` makes
 sources        how we reach in: PostgreSQL under one snapshot, telemetry files from the landing folder
 bronze         as received, plus where it came from

@@ -9,6 +9,7 @@ import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
+from smart_logistics.orchestration.run_record import WATCH_ID
 from smart_logistics.settings import REPOSITORY
 
 EDGES = {"lakehouse_maintenance": {"clean_up"}, "clean_up": set(), "full_audit": set()}
@@ -52,6 +53,18 @@ def test_its_end_is_recorded_as_the_pipelines_is(dag: Any, upkeep: Any) -> None:
 def test_its_first_page_says_what_a_person_on_call_asks(upkeep: Any) -> None:
     for question in ("Purpose", "safe to re-run?", "When is a failure normal?", "Where to look"):
         assert question in upkeep.doc_md
+
+
+def test_the_watch_looks_every_quarter_of_an_hour_whatever_the_pipeline_does(bag: Any, dag: Any) -> None:
+    watch = bag.dags[WATCH_ID]
+    (look,) = watch.tasks
+    assert watch.timetable.expression == "*/15 * * * *"
+    assert (watch.catchup, watch.max_active_runs, look.watched) == (False, 1, dag.dag_id)
+    # One that hangs must not keep the next from looking.
+    assert look.execution_timeout < watch.dagrun_timeout <= timedelta(minutes=30)
+    assert [one.__name__ for one in look.on_failure_callback] == ["on_task_failure"]
+    for question in ("Purpose", "safe to re-run?", "When is a failure normal?", "Where to look"):
+        assert question in watch.doc_md
 
 
 def test_it_is_a_picture() -> None:

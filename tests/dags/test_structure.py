@@ -14,7 +14,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from smart_logistics.contracts import ALL_TABLES, lineage
 from smart_logistics.contracts.source import SOURCE_TABLES
 from smart_logistics.jobs.catalog import JOBS, PIPELINE
-from smart_logistics.orchestration.run_record import DAG_IDS
+from smart_logistics.orchestration.run_record import DAG_IDS, WATCH_ID
 from smart_logistics.settings import REPOSITORY
 from tests.dags.conftest import plain_environment
 
@@ -39,7 +39,7 @@ started = time.process_time()
 bag = DagBag(sys.argv[1], safe_mode=False)
 took = time.process_time() - started
 assert not bag.import_errors, bag.import_errors
-assert len(bag.dags) == 2
+assert len(bag.dags) == 3
 assert "pyspark" not in sys.modules and "py4j" not in sys.modules
 assert took < 2, took
 """
@@ -47,7 +47,7 @@ assert took < 2, took
 
 def test_every_file_parses_without_error_or_warning(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == ["smart_logistics_maintenance", "smart_logistics_pipeline"]
+    assert sorted(bag.dags) == ["smart_logistics_maintenance", "smart_logistics_pipeline", "smart_logistics_watch"]
     assert bag.captured_warnings == {}
 
 
@@ -154,4 +154,4 @@ def test_no_two_dags_have_a_task_of_the_same_name(bag: DagBag) -> None:
     """Tries are recorded by run and task; runs of two DAGs may be named alike."""
     names = [task.task_id for one in bag.dags.values() for task in one.tasks]
     assert len(set(names)) == len(names)
-    assert set(bag.dags) == set(DAG_IDS)
+    assert set(bag.dags) == {*DAG_IDS, WATCH_ID}

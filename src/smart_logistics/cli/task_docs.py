@@ -40,6 +40,12 @@ _OTHERS = {
         "the folder is missing or unreadable; *skipped* is a quiet hour",
     ),
     "end": Facts("the run is done", "—", "—", "—"),
+    "look": Facts(
+        "every quarter of an hour: notice that Gold is stale, a task takes unusually long, a run ended untold",
+        "Airflow's records of runs, `ops.pipeline_runs`, `ops.task_runs`",
+        "`ops.missed_deadlines`; the run log where a run is missing",
+        "it could not be looked; the next one does",
+    ),
     "lakehouse_maintenance": Facts(
         "join small files, lay rows that are looked up together side by side, delete what no table needs any more",
         "every table's log and files",
@@ -65,11 +71,12 @@ def _default_settings() -> Iterator[None]:
         os.environ.update(given)
 
 
-def _dag(name: str) -> Any:
-    """Return the DAG that the file of this name makes."""
+def _dags() -> dict[str, Any]:
+    """Return every DAG by its id, the pipeline first."""
     with _default_settings():
-        found = runpy.run_path(str(Path(REPOSITORY, "dags", f"{name}.py")))
-    return next(one.dag for one in found.values() if hasattr(one, "task_id") and one.dag.dag_id == name)
+        files = sorted(Path(REPOSITORY, "dags").glob("*.py"), reverse=True)
+        made = [one for path in files for one in runpy.run_path(str(path)).values()]
+    return {one.dag.dag_id: one.dag for one in made if hasattr(one, "task_id")}
 
 
 def facts(task_id: str) -> Facts:
@@ -111,8 +118,8 @@ def page(head: str) -> str:
         "One that took more than twice its usual time is a row of `ops.missed_deadlines`. The table gives the limit "
         "after which it is ended.",
     ]
-    for name in ("smart_logistics_pipeline", "smart_logistics_maintenance"):
-        parts += [f"## `{name}`", _table(_dag(name))]
+    for name, dag in _dags().items():
+        parts += [f"## `{name}`", _table(dag)]
     parts.append(
         "After a quiet hour `bronze_ingest_iot` is skipped and the rest runs on, so Gold stays fresh from the source's "
         "changes. When the run has ended, whatever its state, it is recorded in `ops.pipeline_runs` and "

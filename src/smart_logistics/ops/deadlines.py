@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -37,6 +37,17 @@ def record(lakehouse: str, missed: Sequence[Missed]) -> None:
         tables.merge_rows(lakehouse, MISSED_DEADLINES, [asdict(one) for one in missed])
 
 
+def is_recorded(lakehouse: str, missed: Missed) -> bool:
+    """Return whether the same deadline of the same run is written down."""
+    table = tables.open_table(lakehouse, MISSED_DEADLINES)
+    if table is None:
+        return False
+    wanted = pc.scalar(True)
+    for name in MISSED_DEADLINES.key:
+        wanted = wanted & (pc.field(name) == getattr(missed, name))
+    return bool(table.to_pyarrow_dataset().count_rows(filter=wanted))
+
+
 def last_success(lakehouse: str, dag_id: str) -> datetime | None:
     """Return when the last run that succeeded ended; None where none has."""
     log = tables.open_table(lakehouse, PIPELINE_RUNS)
@@ -48,30 +59,49 @@ def last_success(lakehouse: str, dag_id: str) -> datetime | None:
     return last
 
 
-def slow_tasks(lakehouse: str, dag_id: str, run_id: str) -> list[Missed]:
-    """Return the tasks of a run that took much longer than the median of their last good times."""
+def slow_tasks(lakehouse: str, dag_id: str, run_id: str, running: Mapping[str, float] | None = None) -> list[Missed]:
+    """Return the tasks of a run that took much longer than the median of their last good times.
+
+    Args:
+        lakehouse: root of the tables.
+        dag_id: whose run it is.
+        run_id: a run that is recorded, or one that still runs.
+        running: of one that still runs, for how many seconds each of its tasks has been running.
+    """
+    own, before = _times(lakehouse, run_id)
+    found = []
+    for task_id, took in (own if running is None else running).items():
+        limit = usual_limit(before.get(task_id, []))
+        if limit is not None and took > limit:
+            verb = "took" if running is None else "has been running for"
+            detail = f"{verb} {took:.0f} s, usually {median(before[task_id]):.0f} s"
+            name = f"task {task_id} took unusually long"
+            found.append(Missed(dag_id, run_id, name, WARNING, datetime.now(UTC), limit / 60, detail))
+    return found
+
+
+def usual_seconds(lakehouse: str, task_ids: Collection[str]) -> dict[str, float]:
+    """Return the median of the last good times of those tasks that have enough of them."""
+    _, before = _times(lakehouse, "")
+    return {name: median(before[name]) for name in task_ids if len(before.get(name, ())) >= _USUAL_NEEDS}
+
+
+def _times(lakehouse: str, run_id: str) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Return the good times of a run's tasks, and the last ones of each task in other runs, in seconds."""
     log = tables.open_table(lakehouse, TASK_RUNS)
     if log is None:
-        return []
+        return {}, {}
     wanted = (pc.field("state") == "success") & pc.field("duration_s").is_valid()
     columns = ["run_id", "task_id", "started_at", "duration_s"]
     rows = log.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).sort_by("started_at").to_pylist()
-    times: dict[str, list[float]] = {}
+    others: dict[str, list[float]] = {}
     own: dict[str, float] = {}
     for row in rows:
         if row["run_id"] == run_id:
             own[row["task_id"]] = row["duration_s"]
         else:
-            times.setdefault(row["task_id"], []).append(row["duration_s"])
-    found = []
-    for task_id, took in own.items():
-        before = times.get(task_id, [])[-_USUAL_OF:]
-        limit = usual_limit(before)
-        if limit is not None and took > limit:
-            detail = f"took {took:.0f} s, usually {median(before):.0f} s"
-            name = f"task {task_id} took unusually long"
-            found.append(Missed(dag_id, run_id, name, WARNING, datetime.now(UTC), limit / 60, detail))
-    return found
+            others.setdefault(row["task_id"], []).append(row["duration_s"])
+    return own, {task_id: times[-_USUAL_OF:] for task_id, times in others.items()}
 
 
 def usual_limit(seconds: Sequence[float]) -> float | None:

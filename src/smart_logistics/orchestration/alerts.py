@@ -70,22 +70,20 @@ def _task_failed(context: Context) -> None:
     tell(Message(subject, tuple(facts)), _of_run(ti.dag_id, ti.run_id), since=run.start_date if run else None)
 
 
-def on_deadline_missed(missed: Missed) -> None:
+def on_deadline_missed(missed: Missed, next_step: str) -> None:
     """Mail that a run takes too long, or that Gold is stale: once for each, and one mail for all mere warnings."""
-    stats.count("alerts", kind="deadline_missed")
     facts = (
         ("What", f"{missed.deadline}: {missed.dag_id}, {missed.run_id}"),
         ("Why", missed.detail),
         ("Allowed", f"{missed.limit_minutes:g} min"),
         ("Meaning for the data", "Gold is older than it should be; nothing is lost."),
         ("More", f"{error_record.GUIDE}#a-run-that-takes-too-long"),
-        ("Next step", "Look at the running task in the grid; if it hangs, clear it."),
+        ("Next step", next_step),
     )
     what = missed.deadline if missed.severity == BREACH else "slow"
-    tell(
-        Message(f"{_SUBJECT} {missed.dag_id}: {missed.deadline}", facts),
-        f"{missed.dag_id}/{missed.run_id}/deadline/{what}",
-    )
+    message = Message(f"{_SUBJECT} {missed.dag_id}: {missed.deadline}", facts)
+    if tell(message, f"{missed.dag_id}/{missed.run_id}/deadline/{what}"):
+        stats.count("alerts", kind="deadline_missed")
 
 
 def follow(dag_id: str, ended: Sequence[Mapping[str, Any]], reasons: Mapping[str, str] | None = None) -> None:
@@ -191,24 +189,29 @@ def on_good_run(dag_id: str, run_id: str, lakehouse: str) -> None:
     """Mail what warned in a run that succeeded, where that was not said today (see ``digest``)."""
     now = datetime.now(UTC)
     try:
-        due = digest.due(folder(), dag_id, run_id, lakehouse, now)
+        warnings = digest.warnings(lakehouse, run_id)
+        due = digest.due(folder(), dag_id, run_id, warnings, now)
         if due is not None:
             tell(due, f"{dag_id}/{run_id}/warnings")
-            digest.remember(folder(), lakehouse, run_id, now)
+            digest.remember(folder(), dag_id, warnings, now)
     except Exception:  # noqa: BLE001 - as above
         _log.exception("the digest of warnings could not be made")
 
 
-def tell(message: Message, incident: str, *, since: datetime | None = None) -> None:
-    """Tell of an incident once: Airflow may call twice, from the worker and from who found it dead."""
+def tell(message: Message, incident: str, *, since: datetime | None = None) -> bool:
+    """Tell of an incident once: Airflow may call twice, from the worker and from who found it dead.
+
+    Return whether it was told now.
+    """
     try:
         outbox = Outbox(folder())
-        if outbox.post(incident, message, since=since):
-            outbox.deliver(_send)
-        else:
+        if not outbox.post(incident, message, since=since):
             _log.info("already told: %s", message.line())
+            return False
+        outbox.deliver(_send)
     except Exception:  # noqa: BLE001 - whatever it is, it must not fail the task
         _log.exception("the alert could not be sent:\n%s\n%s", message.line(), message.plain())
+    return True
 
 
 def _send(message: Message, message_id: str) -> None:

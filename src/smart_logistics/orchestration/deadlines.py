@@ -2,8 +2,10 @@
 
 Three of Airflow's deadlines on each run, counted from when it was queued (a run that is triggered by hand has no
 logical date): a warning, the breach, and one that is unusual against the last runs. Two of our own, because Airflow has
-none: how long each task took against its last times, looked at when a run ends; and how old Gold is, looked at when a
-run starts or ends. A failed run has had its mail, and a backfill's times mean nothing: both are left out.
+none: how long each task takes against its last times, and how old Gold is. Airflow drops a run's deadlines when it
+succeeds, so none of them can say that no run comes after it: these two are looked at every quarter of an hour by the
+DAG `smart_logistics_watch` (docs/decisions/0008-a-dag-that-watches.md), and when a run starts and ends. A failed run
+has had its mail, and a backfill's times mean nothing: both are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from smart_logistics.ops import deadlines
 from smart_logistics.ops.deadlines import BREACH, WARNING, Missed
-from smart_logistics.orchestration import alerts, connections, stats
+from smart_logistics.orchestration import access, alerts, connections, stats
+from smart_logistics.orchestration.api import AirflowApi
 from smart_logistics.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ def _alert(name: str, reference: Any, minutes: int, severity: str) -> DeadlineAl
 
 
 def on_missed(context: dict[str, Any], name: str, minutes: int, severity: str) -> None:
-    """Record and mail that a run takes too long."""
+    """Record and mail that a run takes too long, and which of its tasks runs."""
     run = context["dag_run"]
     if run["state"] not in _STILL_RUNNING or run["run_type"] == "backfill":
         _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], run["run_type"], run["state"])
@@ -56,9 +59,37 @@ def on_missed(context: dict[str, Any], name: str, minutes: int, severity: str) -
     queued = datetime.fromisoformat(str(run["queued_at"]))
     late = datetime.now(UTC) - queued
     detail = f"queued at {queued.isoformat(timespec='seconds')}, still {run['state']} after {_minutes(late)} min"
+    detail += _what_runs(run["dag_id"], run["dag_run_id"])
     missed = Missed(run["dag_id"], run["dag_run_id"], name, severity, datetime.now(UTC), float(minutes), detail)
-    alerts.on_deadline_missed(missed)
+    alerts.on_deadline_missed(missed, "Look at the running task in the grid; if it hangs, clear it.")
     record([missed])
+
+
+def _what_runs(dag_id: str, run_id: str) -> str:
+    """Return which tasks of a run are running, for how long and how long they usually take; nothing where unknown."""
+    try:
+        with access.api() as api:
+            running = _running(api, dag_id, run_id)
+        usual = deadlines.usual_seconds(connections.lakehouse(), running)
+    except Exception:  # noqa: BLE001 - it would only make the alert better
+        _log.exception("which tasks run could not be asked")
+        return ""
+    parts = [
+        f"{task_id} has been running for {seconds / 60:.1f} min"
+        + (f", usually {usual[task_id] / 60:.1f} min" if task_id in usual else "")
+        for task_id, seconds in running.items()
+    ]
+    return "".join(f"; {part}" for part in parts) or "; no task of it is running"
+
+
+def _running(api: AirflowApi, dag_id: str, run_id: str) -> dict[str, float]:
+    """Return for how many seconds each running task of a run has been running."""
+    now = datetime.now(UTC)
+    return {
+        one["task_id"]: (now - datetime.fromisoformat(one["start_date"])).total_seconds()
+        for one in api.tasks(dag_id, run_id)
+        if one["state"] == "running" and one["start_date"]
+    }
 
 
 def look_at_gold(dag_id: str, given: Settings) -> None:
@@ -74,29 +105,63 @@ def look_at_gold(dag_id: str, given: Settings) -> None:
         return
     detail = (
         f"the last run that succeeded ended at {last.isoformat(timespec='seconds')}, {_minutes(now - last)} min ago"
+        f"{_what_keeps(dag_id)}"
     )
     spell = f"since {last.isoformat(timespec='seconds')}"
     missed = Missed(dag_id, spell, "Gold is stale", BREACH, now, limit.total_seconds() / 60, detail)
-    alerts.on_deadline_missed(missed)
-    record([missed])
+    alerts.on_deadline_missed(missed, "See in the grid why no run succeeds; unpause the DAG where somebody paused it.")
+    record([missed], once=True)
+
+
+def _what_keeps(dag_id: str) -> str:
+    """Return whether the DAG is paused or a run is under way; nothing where it is neither, or unknown."""
+    try:
+        with access.api() as api:
+            if api.dag(dag_id)["is_paused"]:
+                return "; the DAG is paused"
+            under_way = api.runs(dag_id, states=_STILL_RUNNING, limit=1)
+    except Exception:  # noqa: BLE001 - it would only make the alert better
+        _log.exception("what keeps %s could not be asked", dag_id)
+        return ""
+    return f"; the run {under_way[0]['dag_run_id']} is {under_way[0]['state']}" if under_way else ""
+
+
+def look_at_running_tasks(dag_id: str) -> None:
+    """Record the tasks of runs under way that have been running for much longer than they usually take."""
+    try:
+        with access.api() as api:
+            runs = [run for run in api.runs(dag_id, states=("running",), limit=10) if run["run_type"] != "backfill"]
+            running = {run["dag_run_id"]: _running(api, dag_id, run["dag_run_id"]) for run in runs}
+        for run_id, seconds in running.items():
+            _record_slow(deadlines.slow_tasks(connections.lakehouse(), dag_id, run_id, seconds))
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("the times of the running tasks could not be compared")
 
 
 def look_at_tasks(dag_id: str, run_ids: list[str]) -> None:
     """Record the tasks of ended runs that took much longer than they usually do."""
     try:
         for run_id in run_ids:
-            slow = deadlines.slow_tasks(connections.lakehouse(), dag_id, run_id)
-            for missed in slow:
-                _log.warning("%s of %s: %s", missed.deadline, missed.run_id, missed.detail)
-            record(slow)
+            _record_slow(deadlines.slow_tasks(connections.lakehouse(), dag_id, run_id))
     except Exception:  # noqa: BLE001 - what the pipeline says about itself must not stop it
         _log.exception("the times of the tasks could not be compared")
 
 
-def record(missed: list[Missed]) -> None:
-    """Write to ``ops.missed_deadlines``; a problem there is logged, it concerns neither the run nor the mail."""
+def _record_slow(slow: list[Missed]) -> None:
+    for missed in slow:
+        _log.warning("%s of %s: %s", missed.deadline, missed.run_id, missed.detail)
+    record(slow)
+
+
+def record(missed: list[Missed], *, once: bool = False) -> None:
+    """Write to ``ops.missed_deadlines``; a problem there is logged, it concerns neither the run nor the mail.
+
+    ``once`` leaves what is written there as it is, else it is replaced.
+    """
     try:
-        deadlines.record(connections.lakehouse(), missed)
+        lakehouse = connections.lakehouse()
+        new = [one for one in missed if not (once and deadlines.is_recorded(lakehouse, one))]
+        deadlines.record(lakehouse, new)
     except Exception:  # noqa: BLE001 - whatever it is
         _log.exception("not recorded: %s", missed)
 

@@ -1,7 +1,8 @@
 """The warnings of a good run in one mail, and only where there is something to say that was not said today.
 
-A warning is known by its table and check. A run whose warnings were all in a mail of the last 24 hours is only logged
-("still"): nobody reads 24 equal mails a day. What warned before and does not any more is in the next mail.
+A warning is known by its table and check, the hourly gate's apart from the weekly audit's. A run whose warnings were
+all in a mail of the last 24 hours is only logged ("still"): nobody reads 24 equal mails a day. What warned before and
+does not any more is in the next mail.
 """
 
 from __future__ import annotations
@@ -54,26 +55,35 @@ def message(dag_id: str, run_id: str, warnings: Sequence[Mapping[str, Any]], tol
     return Message(f"{subject}: {', '.join(name_of(one) for one in ordered)}", tuple(facts))
 
 
-def due(folder: Path, dag_id: str, run_id: str, lakehouse: str, now: datetime) -> Message | None:
+def warnings(lakehouse: str, run_id: str) -> list[dict[str, Any]]:
+    """Return what the gate, or the audit, of a run warned of, as rows of ``ops.dq_metrics``."""
+    return [
+        row for checked_as in (run_id, f"{metrics.AUDIT}{run_id}") for row in metrics.warnings(lakehouse, checked_as)
+    ]
+
+
+def due(folder: Path, dag_id: str, run_id: str, warned: Sequence[Mapping[str, Any]], now: datetime) -> Message | None:
     """Return the digest of a run's warnings where one is due; None, and a line in the log, where not."""
-    warnings = metrics.warnings(lakehouse, run_id)
-    told = _told(folder)
-    if not is_due(warnings, told, now):
-        if warnings:
-            _log.info("still: %s", ", ".join(map(name_of, warnings)))
+    told = _told(folder, dag_id)
+    if not is_due(warned, told, now):
+        if warned:
+            _log.info("still: %s", ", ".join(map(name_of, warned)))
         return None
-    return message(dag_id, run_id, warnings, told)
+    return message(dag_id, run_id, warned, told)
 
 
-def remember(folder: Path, lakehouse: str, run_id: str, now: datetime) -> None:
-    """Note that the run's warnings were told."""
-    names = {name_of(one): now.isoformat() for one in metrics.warnings(lakehouse, run_id)}
-    kept.write(folder / "warnings.json", names)
+def remember(folder: Path, dag_id: str, warned: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Note that these warnings of a DAG were told."""
+    kept.write(_path(folder, dag_id), {name_of(one): now.isoformat() for one in warned})
 
 
-def _told(folder: Path) -> dict[str, datetime]:
+def _path(folder: Path, dag_id: str) -> Path:
+    return folder / "warned" / kept.name_of(dag_id)
+
+
+def _told(folder: Path, dag_id: str) -> dict[str, datetime]:
     try:
-        found = json.loads((folder / "warnings.json").read_bytes())
+        found = json.loads(_path(folder, dag_id).read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
     return {name: datetime.fromisoformat(at) for name, at in found.items()}

@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass
 
 import psutil
 
+from smart_logistics import processes
+
 MARKER = "LOGISTICS_DRIVER_OF"
 GRACE_SECONDS = 8.0
-_KILL_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -77,17 +78,6 @@ def end(task: Instance, is_running: Callable[[str], bool], *, grace: float = GRA
             "a driver of try %d of run %s is still alive (pid %d) and is ended first",
             *(whose.try_number, whose.run_id, process.pid),
         )
-        _signal(process.terminate)
-    _, stubborn = psutil.wait_procs([process for process, _ in left], timeout=grace)
-    for process in stubborn:
-        _log.warning("pid %d did not end within %g s and is killed", process.pid, grace)
-        _signal(process.kill)
-    psutil.wait_procs(stubborn, timeout=_KILL_SECONDS)
+    for process in processes.end([process for process, _ in left], grace):
+        _log.warning("pid %d did not end within %g s and was killed", process.pid, grace)
     return len(left)
-
-
-def _signal(send: Callable[[], None]) -> None:
-    try:
-        send()
-    except psutil.NoSuchProcess:
-        return

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.configuration import conf
-
 from smart_logistics.errors import ConfigurationError, LogisticsError
-from smart_logistics.orchestration import alerts, connections, deadlines, stats
-from smart_logistics.orchestration.api import AirflowApi, Credentials, NotFound
-from smart_logistics.orchestration.run_record import DAG_IDS, ENDED, record_all
+from smart_logistics.orchestration import access, alerts, connections, deadlines, stats
+from smart_logistics.orchestration.api import AirflowApi, NotFound
+from smart_logistics.orchestration.run_record import DAG_IDS, ENDED, WATCH_ID, record_all
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -48,8 +44,8 @@ def heal(reasons: Mapping[str, str] | None = None) -> None:
     good. ``reasons`` gives, by run, why Airflow ended it.
     """
     try:
-        with AirflowApi(_credentials()) as api:
-            for dag_id in DAG_IDS:
+        with access.api() as api:
+            for dag_id in (*DAG_IDS, WATCH_ID):
                 _follow(api, dag_id, reasons)
             count = record_all(api, connections.lakehouse())
     except LogisticsError as error:
@@ -83,22 +79,3 @@ def _tell_warnings(dag_id: str, run_id: str) -> None:
         alerts.on_good_run(dag_id, run_id, connections.lakehouse())
     except ConfigurationError as error:
         _log.error("the warnings of the run could not be told: %s", error)
-
-
-def _credentials() -> Credentials:
-    """Return the API's address and its first user, as this process's own configuration names them.
-
-    Raises:
-        ConfigurationError: users are kept elsewhere, or nobody may read their passwords.
-    """
-    user = conf.get("core", "simple_auth_manager_users", fallback="").split(",")[0].split(":")[0]
-    base_url = conf.get("api", "base_url", fallback="")
-    try:
-        path = Path(conf.get("core", "simple_auth_manager_passwords_file", fallback=""))
-        password = json.loads(path.read_text(encoding="utf-8"))[user]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigurationError(
-            f"the password of Airflow's user {user!r} cannot be read: {type(error).__name__}",
-            remedy="run `logistics up` again",
-        ) from None
-    return Credentials(base_url, user, password)

@@ -17,8 +17,10 @@ from smart_logistics.ops import run_log
 from smart_logistics.orchestration.api import AirflowApi, NotFound
 
 _log = logging.getLogger(__name__)
-# Whose runs are recorded.
-DAG_IDS = ("smart_logistics_pipeline", "smart_logistics_maintenance")
+PIPELINE_ID = "smart_logistics_pipeline"
+# Whose runs are recorded. Those of the watch, which only looks, are not: four an hour would hide the others.
+DAG_IDS = (PIPELINE_ID, "smart_logistics_maintenance")
+WATCH_ID = "smart_logistics_watch"
 # Where a task keeps, in Airflow's state store, why a try failed; and what is said where it could not.
 ERROR_KEY = "error_of_try_"
 LOST = "no message: the process that ran the task was lost"

@@ -6,6 +6,7 @@ import os
 
 import psutil
 
+from smart_logistics import processes
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.program import MARKER
 
@@ -28,16 +29,5 @@ def leftovers(home: Home) -> list[psutil.Process]:
 def sweep(home: Home, patience: float = 10) -> int:
     """End the leftovers: ask, wait ``patience`` seconds, kill. Return how many there were."""
     found = leftovers(home)
-    for process in found:
-        try:
-            process.terminate()
-        except psutil.NoSuchProcess:
-            continue
-    _, stubborn = psutil.wait_procs(found, timeout=patience)
-    for process in stubborn:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(stubborn, timeout=5)
+    processes.end(found, patience)
     return len(found)

@@ -14,7 +14,7 @@ from smart_logistics.lake import tables
 from smart_logistics.ops import run_log
 from smart_logistics.ops.deadlines import BREACH, WARNING, slow_tasks, usual_limit
 from smart_logistics.ops.run_log import Run, TaskTry
-from smart_logistics.orchestration import alerts, connections, deadlines
+from smart_logistics.orchestration import access, alerts, connections, deadlines
 from smart_logistics.orchestration.mail import Message
 
 NOW = datetime.now(UTC)
@@ -25,6 +25,39 @@ def lakehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("LOGISTICS_HOME", str(tmp_path))
     monkeypatch.setattr(connections, "lakehouse", lambda: str(tmp_path / "lakehouse"))
     return str(tmp_path / "lakehouse")
+
+
+class Airflow:
+    """What Airflow's API answers of one DAG."""
+
+    def __init__(self) -> None:
+        self.is_paused = False
+        self.under_way: list[dict[str, Any]] = []
+        self.running_for: dict[str, float] = {}
+
+    def __enter__(self) -> Airflow:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def dag(self, _: str) -> dict[str, Any]:
+        return {"is_paused": self.is_paused}
+
+    def runs(self, _: str, *, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+        return [run for run in self.under_way if run["state"] in states][:limit]
+
+    def tasks(self, _: str, run_id: str) -> list[dict[str, Any]]:
+        started = {name: datetime.now(UTC) - timedelta(seconds=took) for name, took in self.running_for.items()}
+        found = [{"task_id": name, "state": "running", "start_date": at.isoformat()} for name, at in started.items()]
+        return [*found, {"task_id": "end", "state": None, "start_date": None}]
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
+    answering = Airflow()
+    monkeypatch.setattr(access, "api", lambda: answering)
+    return answering
 
 
 @pytest.fixture
@@ -72,6 +105,16 @@ def test_it_is_told_and_recorded_for_a_run_that_still_runs(
     ] * told
 
 
+def test_a_deadline_counts_as_an_alert_once(
+    sent: list[Message], airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(alerts.stats, "count", lambda name, *_, **tags: counted.append(tags.get("kind", name)))
+    for _ in range(2):
+        deadlines.on_missed(queued(46), "run takes too long", 45, BREACH)
+    assert counted.count("deadline_missed") == 1
+
+
 def test_two_warnings_of_a_run_are_one_mail_and_its_breach_another(sent: list[Message], lakehouse: str) -> None:
     deadlines.on_missed(queued(31), "run is slow", 30, WARNING)
     deadlines.on_missed(queued(32), "run takes unusually long", 15, WARNING)
@@ -83,17 +126,89 @@ def test_two_warnings_of_a_run_are_one_mail_and_its_breach_another(sent: list[Me
     assert len(recorded(lakehouse)) == 3
 
 
-def test_stale_gold_is_told_once_for_each_spell(sent: list[Message], lakehouse: str) -> None:
+def test_stale_gold_is_told_and_recorded_once_for_each_spell(
+    sent: list[Message], lakehouse: str, airflow: Airflow
+) -> None:
     given = settings.load({})
     deadlines.look_at_gold("d", given)
     assert not sent, "nothing ever succeeded: there is no Gold to be stale"
     run_log.record(lakehouse, [run("a", "success", 3), run("b", "failed", 1)])
-    for _ in range(2):
+    for _ in range(3):
         deadlines.look_at_gold("d", given)
     assert [message.line() for message in sent] == ["[smart-logistics] d: Gold is stale"]
+    (row,) = recorded(lakehouse)
+    assert (row["deadline"], row["severity"], row["limit_minutes"]) == ("Gold is stale", "error", 120)
+    version = version_of(lakehouse)
+    deadlines.look_at_gold("d", given)
+    assert version_of(lakehouse) == version, "a look that finds nothing new writes nothing"
     run_log.record(lakehouse, [run("c", "success", 0.5)])
     deadlines.look_at_gold("d", given)
     assert len(sent) == 1
+    run_log.record(lakehouse, [run(name, "success", ago) for name, ago in (("a", 9), ("c", 2.5))])
+    deadlines.look_at_gold("d", given)
+    assert len(sent) == len(recorded(lakehouse)) == 2, "another spell"
+
+
+def version_of(lakehouse: str) -> int:
+    table = tables.open_table(lakehouse, MISSED_DEADLINES)
+    assert table is not None
+    return table.version()
+
+
+@pytest.mark.parametrize(
+    ("is_paused", "under_way", "said"),
+    [
+        (True, [], "; the DAG is paused"),
+        (False, [{"dag_run_id": "r9", "state": "queued"}], "; the run r9 is queued"),
+        (False, [], "180 min ago"),
+    ],
+)
+def test_stale_gold_says_what_keeps_the_runs(
+    sent: list[Message], lakehouse: str, airflow: Airflow, is_paused: bool, under_way: list[Any], said: str
+) -> None:
+    airflow.is_paused, airflow.under_way = is_paused, under_way
+    run_log.record(lakehouse, [run("a", "success", 3)])
+    deadlines.look_at_gold("d", settings.load({}))
+    assert dict(sent[0].facts)["Why"].endswith(said)
+
+
+def test_stale_gold_is_told_also_where_airflow_does_not_answer(sent: list[Message], lakehouse: str) -> None:
+    run_log.record(lakehouse, [run("a", "success", 3)])
+    deadlines.look_at_gold("d", settings.load({}))
+    assert len(sent) == 1
+
+
+def test_a_slow_run_says_which_task_runs_and_how_long_it_usually_takes(
+    sent: list[Message], lakehouse: str, airflow: Airflow
+) -> None:
+    run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(6)])
+    airflow.running_for = {"silver_iot": 1500, "bronze_ingest_sql": 30}
+    deadlines.on_missed(queued(31), "run is slow", 30, WARNING)
+    why = dict(sent[0].facts)["Why"]
+    assert "silver_iot has been running for 25.0 min, usually 1.0 min" in why
+    assert "bronze_ingest_sql has been running for 0.5 min" in why
+
+
+def test_a_task_that_runs_for_unusually_long_is_recorded_while_it_runs_and_finally_when_it_has_ended(
+    lakehouse: str, airflow: Airflow, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(6)])
+    airflow.under_way = [
+        {"dag_run_id": "now", "state": "running", "run_type": "scheduled"},
+        {"dag_run_id": "old", "state": "running", "run_type": "backfill"},
+    ]
+    airflow.running_for = {"silver_iot": 100}
+    deadlines.look_at_running_tasks("d")
+    assert recorded(lakehouse) == []
+    airflow.running_for = {"silver_iot": 700}
+    deadlines.look_at_running_tasks("d")
+    (row,) = recorded(lakehouse)
+    assert (row["run_id"], row["deadline"]) == ("now", "task silver_iot took unusually long")
+    assert row["detail"] == "has been running for 700 s, usually 60 s"
+    assert "took unusually long" in caplog.text
+    run_log.record(lakehouse, [run("now", "success", 0, 900)])
+    deadlines.look_at_tasks("d", ["now"])
+    assert [one["detail"] for one in recorded(lakehouse)] == ["took 900 s, usually 60 s"]
 
 
 def test_a_table_that_cannot_be_written_costs_no_mail(

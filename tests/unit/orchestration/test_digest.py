@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import Connection
 
 from smart_logistics.contracts.ops import DQ_METRICS
-from smart_logistics.lake import tables
+from smart_logistics.lake import metrics, tables
 from smart_logistics.orchestration import alerts, connections
 from smart_logistics.orchestration.mail import Message
 
@@ -108,6 +108,20 @@ def test_what_warns_for_a_day_is_mailed_again(
     monkeypatch.setattr(alerts, "datetime", Clock(datetime.now(UTC) + timedelta(hours=25)))
     ends(lakehouse, "r3", row("r3", "rejection_rate"))
     assert len(sent) == 2
+
+
+def test_what_the_weekly_audit_warns_of_is_mailed_and_disturbs_no_hourly_digest(
+    lakehouse: str, sent: list[Message], caplog: pytest.LogCaptureFixture
+) -> None:
+    ends(lakehouse, "r1", row("r1", "rejection_rate"))
+    tables.append_rows(lakehouse, DQ_METRICS, [row(f"{metrics.AUDIT}weekly", "unconstrained")])
+    alerts.on_good_run("smart_logistics_maintenance", "weekly", lakehouse)
+    assert "silver.iot_telemetry unconstrained (new)" in dict(sent[1].facts)
+    assert "No longer" not in dict(sent[1].facts)
+    with caplog.at_level(logging.INFO):
+        ends(lakehouse, "r2", row("r2", "rejection_rate"))
+    assert len(sent) == 2
+    assert "still: silver.iot_telemetry rejection_rate" in caplog.text
 
 
 def test_one_run_is_told_once(lakehouse: str, sent: list[Message]) -> None:
