@@ -12,8 +12,10 @@ gold           answers: was each shipment within its limits, and if not when, wh
 quality        checks as data, over every layer
 lake           the one room that opens Spark and reads and writes Delta
 jobs           one thin main for each spark-submit
+views          what people look at, read from the tables without a JVM
 ops            the run log
 orchestration  what the DAG is made of: operators, sensor, callbacks (imports Airflow, never Spark)
+pages          what Airflow's API server shows: shipments at risk, the pipeline's health, the metrics
 stack          the machine on a laptop: PostgreSQL, Spark, Airflow as supervised processes
 cli            the console script `logistics`
 """

@@ -66,6 +66,8 @@ MKT_ACTIVATION_KELVIN = 10_000.0
 ZERO_CELSIUS_KELVIN = 273.15
 MINOR_BELOW_C = 2.0
 MAJOR_BELOW_C = 5.0
+# A shipment whose readings cover less of its journey is never called compliant.
+ENOUGH_COVERAGE = 0.98
 
 # What Python's str.strip() removes; Spark's trim() knows the space only.
 WHITE_SPACE = (

@@ -138,14 +138,14 @@ def upgrade_all(lakehouse: str) -> list[str]:
     return refused
 
 
-def open_table(lakehouse: str, table: Table) -> DeltaTable | None:
-    """Open a table, or return None where it does not exist.
+def open_table(lakehouse: str, table: Table, version: int | None = None) -> DeltaTable | None:
+    """Open a table as it is now, or was in a version; return None where it does not exist.
 
     Raises:
         LakeUnavailable: the place cannot be read.
     """
     try:
-        return DeltaTable(uri(lakehouse, table))
+        return DeltaTable(uri(lakehouse, table), version=version)
     except TableNotFoundError:
         return None
     except OSError as error:
@@ -155,14 +155,17 @@ def open_table(lakehouse: str, table: Table) -> DeltaTable | None:
 
 
 def dataset(lakehouse: str, table: Table) -> Any:
-    """Return the table for Arrow to scan, or None where it does not exist.
+    """Return the table for Arrow to scan, or None where it does not exist."""
+    found = open_table(lakehouse, table)
+    return None if found is None else scan(lakehouse, table, found)
+
+
+def scan(lakehouse: str, table: Table, found: DeltaTable) -> Any:
+    """Return an open table for Arrow to scan.
 
     Local files are read by Arrow itself: through delta-rs's Python file system a scan's last thread may still call
     Python while the process ends, which then aborts (3 of 40 commands that ended at once did).
     """
-    found = open_table(lakehouse, table)
-    if found is None:
-        return None
     local = fs.SubTreeFileSystem(uri(lakehouse, table), fs.LocalFileSystem()) if is_local(lakehouse) else None
     return found.to_pyarrow_dataset(filesystem=local)
 
