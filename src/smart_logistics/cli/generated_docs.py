@@ -48,6 +48,8 @@ def _table(table: Table) -> str:
         facts.append(f"Partitioned by {_names(table.partitions)}.")
     if table.clustered_by:
         facts.append(f"Clustered by {_names(table.clustered_by)}.")
+    if table.append_only:
+        facts.append("Append-only: Delta refuses whatever changes or deletes a row.")
     rows = [
         f"| `{column.name}` | {_cell(column.type)} | {'yes' if column.nullable else 'no'} | {_cell(column.meaning)} |"
         for column in table.columns

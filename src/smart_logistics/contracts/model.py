@@ -44,7 +44,7 @@ class Table:
     the columns by which it is looked up: maintenance lays rows that are near in them into the same file. ``apps`` are
     the names under which jobs record their progress in its commits. ``constraints`` are CHECKs that every writer
     obeys. ``near`` is the column by whose range the rows of some keys are found, where the first of the key would not
-    do: rows that come together lie apart in it.
+    do: rows that come together lie apart in it. ``append_only`` lets Delta refuse whatever changes or deletes a row.
     """
 
     layer: str
@@ -57,6 +57,7 @@ class Table:
     apps: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     near: str = ""
+    append_only: bool = False
 
     def __post_init__(self) -> None:
         names = self.column_names

@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import tables
@@ -110,6 +111,23 @@ def append(lakehouse: str, table: Table, rows: pa.Table, *, app: str, stamp: int
     """Append ``rows`` with the progress of ``app``. The caller holds the table's lock and knows this is no replay."""
     found = DeltaTable(tables.uri(lakehouse, table))
     write_deltalake(found, _conform(rows, found), mode="append", commit_properties=_progress(app, stamp))
+
+
+def append_next(found: DeltaTable, table: Table, rows: list[dict[str, Any]], *, app: str, stamp: int) -> bool:
+    """Append ``rows`` to just the version that ``found`` shows; False where another writer was there first.
+
+    For rows that follow from those before them, also where no lock keeps others out.
+    """
+    arrow, before = pa.Table.from_pylist(rows, schema=tables.arrow_schema(table)), found.version()
+    properties = CommitProperties(app_transactions=[Transaction(app, stamp)], max_commit_retries=0)
+    try:
+        write_deltalake(found, arrow, mode="append", commit_properties=properties)
+    except CommitFailedError:
+        found.update_incremental()
+        if found.version() == before:
+            raise
+        return False
+    return True
 
 
 def merge(

@@ -105,7 +105,8 @@ def ensure(lakehouse: str, table: Table, *, locked: bool = False) -> None:
 
 
 def _configuration(table: Table) -> dict[str, str]:
-    return _CONFIGURATION | (_OF_WIDE_TABLES if len(table.columns) > _MOST_INDEXED else {})
+    wide = _OF_WIDE_TABLES if len(table.columns) > _MOST_INDEXED else {}
+    return _CONFIGURATION | wide | ({"delta.appendOnly": "true"} if table.append_only else {})
 
 
 def _constrain(lakehouse: str, table: Table) -> None:
@@ -229,9 +230,14 @@ def check_all(lakehouse: str) -> None:
     Raises:
         LakeDamaged: the first that is not.
     """
+    for table in contracts.ALL_TABLES:
+        check(lakehouse, table)
+
+
+def check(lakehouse: str, table: Table) -> None:
+    """See that one table is what was committed; like ``check_all``."""
     if is_local(lakehouse):
-        for table in contracts.ALL_TABLES:
-            ledger.check(Path(uri(lakehouse, table)), _copies(lakehouse, table))
+        ledger.check(Path(uri(lakehouse, table)), _copies(lakehouse, table))
 
 
 def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None:

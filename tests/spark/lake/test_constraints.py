@@ -16,7 +16,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from smart_logistics.contracts import ALL_TABLES, bronze, gold, ops, silver
+from smart_logistics.contracts import ALL_TABLES, bronze, dispositions, gold, ops, silver
 from smart_logistics.contracts.model import Table
 from smart_logistics.errors import ConstraintBroken
 from smart_logistics.jobs.runner import _of_engine
@@ -42,6 +42,21 @@ _CHECK = {
     "checked_at": at(0),
 }
 
+_DISPOSITION = lakes.excursion() | {
+    "entry_no": 1,
+    "format": 1,
+    "request_id": "k",
+    "decided_at": at(30),
+    "author": "asha",
+    "via": "airflow",
+    "decision": "release",
+    "reason": "brief",
+    "excursions_version": 1,
+    "analytics_version": 1,
+    "previous_hash": "0" * 64,
+    "entry_hash": "f" * 64,
+}
+
 
 def _row(table: Table) -> dict[str, Any]:
     used = {silver.USED_CHANGED_AT: at(0)} if silver.USED_CHANGED_AT in table.column_names else {}
@@ -60,6 +75,7 @@ SOUND: dict[str, dict[str, Any]] = {
     silver.IOT_TELEMETRY.full_name: _READING,
     gold.SHIPMENT_ANALYTICS.full_name: _ROW,
     gold.TEMPERATURE_EXCURSIONS.full_name: lakes.excursion(),
+    dispositions.EXCURSION_DISPOSITIONS.full_name: _DISPOSITION,
     ops.DQ_METRICS.full_name: _CHECK,
 }
 BREAKING: dict[tuple[str, str], dict[str, Any]] = {
@@ -95,6 +111,12 @@ BREAKING: dict[tuple[str, str], dict[str, Any]] = {
     ("gold.temperature_excursions", "number_positive"): {"excursion_no": 0},
     ("gold.temperature_excursions", "violates"): {"reading_count": 0},
     ("gold.temperature_excursions", "ended_at_in_order"): {"ended_at": at(9)},
+    ("gold.excursion_dispositions", "entry_no_positive"): {"entry_no": 0},
+    ("gold.excursion_dispositions", "author_given"): {"author": ""},
+    ("gold.excursion_dispositions", "reason_given"): {"reason": ""},
+    ("gold.excursion_dispositions", "decision_known"): {"decision": "keep"},
+    ("gold.excursion_dispositions", "via_known"): {"via": "mail"},
+    ("gold.excursion_dispositions", "ended_at_in_order"): {"ended_at": at(9)},
     ("ops.dq_metrics", "severity_known"): {"severity": "info"},
     ("ops.dq_metrics", "status_known"): {"status": "ok"},
 }

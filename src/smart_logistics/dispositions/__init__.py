@@ -1,0 +1,1 @@
+"""What people decided about excursions: written down once, chained by hashes, checked. Without a JVM."""
