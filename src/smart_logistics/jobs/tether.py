@@ -1,12 +1,15 @@
 """Run a command that may not outlive its parent: ``tether.py PARENT_PID COMMAND [ARGUMENTS…]``.
 
 The kernel tells this process when its parent dies, however it dies; it then ends the command, SIGTERM first so that
-Spark closes properly, SIGKILL after a grace. Should this process itself be killed, the kernel ends the command. A
-script of the standard library that is run by its path, so that it starts in milliseconds.
+Spark closes properly, SIGKILL after a grace. Should this process itself be killed, the kernel ends the command. It
+leaves its parent's process group: Airflow kills that five seconds after it has asked, and nobody would be left to kill
+a driver that does not listen. A script of the standard library that is run by its path, so that it starts in
+milliseconds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -14,7 +17,8 @@ import subprocess
 import sys
 import time
 
-GRACE_SECONDS = 6.0
+# With the three seconds until a task hears that it is to end, a driver is gone within ten.
+GRACE_SECONDS = 5.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _SIGNALLED = 128
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -24,7 +28,8 @@ def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
+    """Let the kernel send this process SIGTERM when ``parent``, its parent, is gone; also if it is gone already."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         # It died before the kernel knew that we care.
@@ -67,13 +72,15 @@ def main(argv: list[str]) -> int:
     """Run the command and return its exit code; 128 + n where signal n ended it or us."""
     waited_for = {signal.SIGCHLD, *_ENDING}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
-    _die_with_parent(int(argv[1]))
+    with contextlib.suppress(PermissionError):  # whoever leads a session is in a group of its own
+        os.setsid()
+    die_with_parent(int(argv[1]))
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     me = os.getpid()
 
     def in_child() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        _die_with_parent(me)
+        die_with_parent(me)
 
     with subprocess.Popen(argv[2:], start_new_session=True, preexec_fn=in_child) as process:
         code = process.poll()

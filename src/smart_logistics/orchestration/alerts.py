@@ -12,7 +12,8 @@ alert itself is the log line.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SUBJECT = "[smart-logistics]"
 _NEXT_STEP = "When the cause is gone, clear the failed task; every task continues from where it was."
+NOT_KNOWN = "it is not known: what ran the task and would have told of it was killed"
 _NOTHING_LOST = "Nothing is lost or doubled; the tables downstream stay as the last good run left them."
 # A failed task's callback has twenty seconds, and tells more than we could.
 _GRACE = timedelta(seconds=60)
@@ -86,20 +88,26 @@ def on_deadline_missed(missed: Missed, next_step: str) -> None:
         stats.count("alerts", kind="deadline_missed")
 
 
-def follow(dag_id: str, ended: Sequence[Mapping[str, Any]], reasons: Mapping[str, str] | None = None) -> None:
+def follow(
+    dag_id: str,
+    ended: Sequence[Mapping[str, Any]],
+    reasons: Mapping[str, str] | None = None,
+    cause: Callable[[str], str] | None = None,
+) -> None:
     """Tell what nobody has told yet of runs that have ended, and what is over; send what waits.
 
-    Idempotent: what was told is marked. Called at each start and end of a run.
+    Idempotent: what was told is marked. Called at each start and end of a run, and by the watch.
 
     Args:
         dag_id: whose runs they are.
         ended: the runs as Airflow's API gives them.
-        reasons: by run, why Airflow ended it where no task of it failed (it timed out).
+        reasons: by run, why it ended, of those that are to be told now.
+        cause: tells of any other run why it failed.
     """
     try:
         for run in sorted(ended, key=lambda run: str(run["end_date"])):
             if run["state"] == "failed" and run["run_type"] != "backfill":
-                _run_failed(dag_id, run, (reasons or {}).get(run["dag_run_id"]))
+                _run_failed(dag_id, run, (reasons or {}).get(run["dag_run_id"]), cause)
             elif run["state"] == "success":
                 _run_succeeded(dag_id, run)
         outbox = Outbox(folder())
@@ -109,7 +117,19 @@ def follow(dag_id: str, ended: Sequence[Mapping[str, Any]], reasons: Mapping[str
         _log.exception("the alerts of ended runs could not be made")
 
 
-def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
+def was_told(dag_id: str, run_id: str, since: datetime | None, within: float) -> bool:
+    """Return whether a run's failure was told, or is within so many seconds: the task's own alert is under way."""
+    end = time.monotonic() + within
+    while True:
+        told = Outbox(folder()).told_at(_of_run(dag_id, run_id))
+        if told is not None and (since is None or told >= since):
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.5)
+
+
+def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None, cause: Callable[[str], str] | None) -> None:
     run_id, start = run["dag_run_id"], _instant(run["start_date"])
     end = _instant(run["end_date"]) or datetime.now(UTC)
     key = _of_run(dag_id, run_id)
@@ -120,7 +140,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None) -> None:
     if age > _OLD or (why is None and age < _GRACE):
         return  # history that nobody waits for; or the failed task's own alert may be under way
     stats.count("alerts", kind="run_failed")
-    why = why or "it is not known: what ran the task and would have told of it was killed"
+    why = why or (cause(run_id) if cause else "") or NOT_KNOWN
     incident = incidents.failed(folder(), dag_id, run_id, end, why)
     facts = (
         ("What", f"Run {run_id} of {dag_id} failed at {run['end_date']}"),

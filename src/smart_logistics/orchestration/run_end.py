@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from smart_logistics.errors import ConfigurationError, LogisticsError
 from smart_logistics.orchestration import access, alerts, connections, deadlines, stats
 from smart_logistics.orchestration.api import AirflowApi, NotFound
-from smart_logistics.orchestration.run_record import DAG_IDS, ENDED, WATCH_ID, record_all
+from smart_logistics.orchestration.run_record import DAG_IDS, ENDED, ERROR_KEY, LOST, WATCH_ID, record_all
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,16 +20,23 @@ _WHY_ENDED = {
     "timed_out": "it took longer than a run may take",
     "all_tasks_deadlocked": "no task of it could go on",
 }
+# What a failed task's own alert may take. Airflow reads no DAG file meanwhile.
+_TASKS_OWN_ALERT = 20.0
+_UNKNOWN = f"{LOST}, or somebody marked it as failed"
 
 
 def on_run_end(context: Context) -> None:
     """Record and tell of the run that ends here, and of any other that was missed.
 
-    Airflow calls it in the DAG processor. No task failed in a run that timed out: its end is the only one who knows.
+    Airflow calls it in the DAG processor. No task failed in a run that timed out, and what runs a task may be killed
+    before it tells: the end of the run is then the only one who knows.
     """
     dag_id, run_id, ended_by = str(context["dag"].dag_id), str(context["run_id"]), str(context.get("reason"))
     why = _WHY_ENDED.get(ended_by)
-    heal({run_id: why} if why else {})
+    if ended_by == "task_failure":
+        started = getattr(context.get("dag_run"), "start_date", None)
+        why = None if alerts.was_told(dag_id, run_id, started, _TASKS_OWN_ALERT) else _why_failed(dag_id, run_id)
+    heal(dag_id, {run_id: why} if why else {})
     if ended_by == "success":
         _tell_warnings(dag_id, run_id)
     deadlines.look_at_tasks(dag_id, [run_id])
@@ -37,16 +44,35 @@ def on_run_end(context: Context) -> None:
     _send_gauges()
 
 
-def heal(reasons: Mapping[str, str] | None = None) -> None:
+def _why_failed(dag_id: str, run_id: str) -> str:
+    """Return the failed tasks of a run, each with the reason that it left."""
+    try:
+        with access.api() as api:
+            return _failed_tasks(api, dag_id, run_id)
+    except Exception:  # noqa: BLE001 - it would only make the alert better
+        _log.exception("why %s failed could not be asked", run_id)
+        return alerts.NOT_KNOWN
+
+
+def _failed_tasks(api: AirflowApi, dag_id: str, run_id: str) -> str:
+    failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
+    reasons = [
+        api.state_store(dag_id, run_id, task["task_id"]).get(f"{ERROR_KEY}{task['try_number']}", _UNKNOWN)
+        for task in failed
+    ]
+    return "; ".join(f"{task['task_id']}: {why}" for task, why in zip(failed, reasons, strict=True))
+
+
+def heal(of_dag: str = "", reasons: Mapping[str, str] | None = None) -> None:
     """Record every run that ended lately, of whichever DAG, and is not recorded as it is; tell of what nobody told.
 
     What the pipeline says about itself must not stop it: a failure is logged as an error, and the next call makes it
-    good. ``reasons`` gives, by run, why Airflow ended it.
+    good. ``reasons`` gives, by run of the DAG ``of_dag``, why it ended: runs of two DAGs may be named alike.
     """
     try:
         with access.api() as api:
             for dag_id in (*DAG_IDS, WATCH_ID):
-                _follow(api, dag_id, reasons)
+                _follow(api, dag_id, reasons if dag_id == of_dag else None)
             count = record_all(api, connections.lakehouse())
     except LogisticsError as error:
         _log.error("the run log could not be written: %s", error)
@@ -62,7 +88,7 @@ def _follow(api: AirflowApi, dag_id: str, reasons: Mapping[str, str] | None) -> 
         ended = api.runs(dag_id, states=ENDED, limit=_FOLLOWED_RUNS)
     except NotFound:
         return
-    alerts.follow(dag_id, ended, reasons)
+    alerts.follow(dag_id, ended, reasons, lambda run_id: _failed_tasks(api, dag_id, run_id))
 
 
 def _send_gauges() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -225,6 +226,8 @@ class SparkJobOperator(SparkSubmitOperator):
         return lineage.datasets(self.job, self.counts)
 
     def _run(self, context: Context) -> dict[str, Any]:
+        # Airflow's supervisor can be killed, too, and a driver that is silent would not make this process notice.
+        tether.die_with_parent(os.getppid())
         submit.spark_home()
         # The provider would submit to yarn where the connection is missing.
         connections.required(connections.SPARK)

@@ -106,9 +106,14 @@ def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
             "file_task_handler_new_folder_permissions": "0o700",
             "file_task_handler_new_file_permissions": "0o600",
         },
-        # Three missed heartbeats would kill a task because its API server restarted; twenty outlast a restart. And
-        # five seconds are too short for an answer where everything shares two processors.
-        "workers": {"max_failed_heartbeats": "20", "execution_api_timeout": "60"},
+        # A task hears at its next heartbeat that it was cleared or marked: every three seconds. Three missed ones would
+        # kill it because its API server restarted; thirty-four outlast a restart. And five seconds are too short for an
+        # answer where everything shares two processors.
+        "workers": {
+            "min_heartbeat_interval": "3",
+            "max_failed_heartbeats": "34",
+            "execution_api_timeout": "60",
+        },
         "scheduler": {"scheduler_heartbeat_sec": "5", "enable_health_check": "False"},
         "triggerer": {"capacity": "100"},
         # One machine, a handful of DAG files: one parser, looking often enough to see an edit within half a minute.

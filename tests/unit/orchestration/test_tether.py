@@ -75,6 +75,31 @@ def test_a_driver_whose_tether_is_killed_ends_too(tmp_path: Path) -> None:
     assert wait_until(lambda: not is_alive(driver), 2.0)
 
 
+def test_a_driver_that_does_not_listen_is_killed_also_where_all_of_the_tasks_group_was_killed_before(
+    tmp_path: Path,
+) -> None:
+    mark = tmp_path / "pid"
+    # Airflow asks a task's whole process group to end and kills that group five seconds later.
+    script = f'{" ".join(TETHER)} $$ bash -c "$0" & wait'
+    with subprocess.Popen(["bash", "-c", script, STUBBORN.format(mark)], start_new_session=True) as task:
+        driver = pid_in(mark)
+        os.killpg(task.pid, signal.SIGTERM)
+        os.killpg(task.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(driver), tether.GRACE_SECONDS + 2)
+
+
+def test_who_asked_for_it_is_told_to_end_when_its_parent_is_killed(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    child = (
+        "import os, signal, pathlib; from smart_logistics.jobs import tether; tether.die_with_parent(os.getppid());"
+        f"pathlib.Path('{mark}').write_text(str(os.getpid())); signal.pause()"
+    )
+    with subprocess.Popen(["bash", "-c", f'{sys.executable} -c "$0" & wait', child]) as parent:
+        told = pid_in(mark)
+        parent.kill()
+    assert wait_until(lambda: not is_alive(told), 2.0)
+
+
 def test_a_driver_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     with subprocess.Popen(tethered("bash", "-c", STUBBORN.format(mark))) as process:
