@@ -107,8 +107,8 @@ test-stack: install-dev ## End to end on the real stack, in a home of its own
 	@$(VENV)/bin/python $(PYTEST) tests/e2e
 
 .PHONY: test-kills
-test-kills: install-dev ## Kill each part of the running stack in the middle of a run (half an hour)
-	@$(VENV)/bin/python $(PYTEST) tests/kills
+test-kills: install-dev ## Kill each part of the running stack in the middle of a run (an hour)
+	@$(VENV)/bin/python -m pytest --timeout 2400 tests/kills
 
 .PHONY: bench-history
 bench-history: install-dev ## Measure what an hour costs with a year of history against one day (some minutes)

@@ -72,12 +72,23 @@ def end(task: Instance, is_running: Callable[[str], bool], *, grace: float = GRA
     found = living(task)
     others = {whose.run_id for _, whose in found} - {task.run_id}
     rightful = {run_id for run_id in others if is_running(run_id)}
-    left = [(process, whose) for process, whose in found if whose.run_id not in rightful]
-    for process, whose in left:
+    return _end([(process, whose) for process, whose in found if whose.run_id not in rightful], grace)
+
+
+def end_own(task: Instance, *, grace: float = GRACE_SECONDS) -> int:
+    """End what is left of the driver of this very try, and return how many processes that were.
+
+    Where the launcher is killed, the kernel ends the JVM, but a job's Python that is busy with itself does not notice.
+    """
+    return _end([(process, whose) for process, whose in living(task) if whose == task], grace)
+
+
+def _end(found: list[tuple[psutil.Process, Instance]], grace: float) -> int:
+    for process, whose in found:
         _log.warning(
             "a driver of try %d of run %s is still alive (pid %d) and is ended first",
             *(whose.try_number, whose.run_id, process.pid),
         )
-    for process in processes.end([process for process, _ in left], grace):
+    for process in processes.end([process for process, _ in found], grace):
         _log.warning("pid %d did not end within %g s and was killed", process.pid, grace)
-    return len(left)
+    return len(found)

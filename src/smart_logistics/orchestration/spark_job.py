@@ -237,7 +237,11 @@ class SparkJobOperator(SparkSubmitOperator):
         predecessor.end(whose, lambda run_id: _is_running(context, run_id))
         hook.environment = submit.environment(self.job, source_dsn=self._source_dsn()) | whose.mark()
         hook.minutes = (submit.of_job(connections.setting("JOB_TIMEOUT_MINUTES"), self.job) or [None])[-1]
-        super().execute(context)
+        try:
+            super().execute(context)
+        except Exception:
+            predecessor.end_own(whose)
+            raise
         if hook.driver.result is None and not hook.is_cluster_mode:
             raise JobCrashed(f"{self.job.name} ended well but reported no counts", remedy="see the task's log")
         counts = hook.driver.result or {}

@@ -70,6 +70,14 @@ def test_one_that_does_not_listen_is_killed(started: object) -> None:
     assert said_before_its_end(process) == ""
 
 
+def test_what_is_left_of_its_own_try_is_ended_and_nothing_else(started: object) -> None:
+    process = started(LISTENS)  # type: ignore[operator]
+    assert predecessor.end_own(TASK) == 0
+    assert process.poll() is None
+    assert predecessor.end_own(replace(TASK, try_number=1)) >= 1
+    assert said_before_its_end(process) == "closed\n"
+
+
 def test_one_of_an_earlier_run_is_ended_where_its_task_is_over(started: object) -> None:
     process = started(LISTENS, run_id="scheduled__0")  # type: ignore[operator]
     assert predecessor.end(TASK, nobody) >= 1

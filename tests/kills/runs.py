@@ -1,0 +1,135 @@
+"""Runs of the pipeline that something happens to, and what must be so afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from smart_logistics import settings
+from smart_logistics.orchestration.run_record import PIPELINE_ID
+from smart_logistics.stack.connections import source_dsn
+from tests.e2e.lake import agrees_with_the_oracle
+from tests.e2e.mailbox import Mailbox
+from tests.e2e.monitors import api
+from tests.e2e.stack import CONSOLE, Stack
+from tests.kills.drivers import never_two_at_once, wait_until
+
+_ENDED = ("success", "failed")
+# A run that waits for the heartbeat of a lost task, and tries again, on a machine with much else to do.
+_LONGEST_SECONDS = 1500
+
+
+def news(stack: Stack, minute: int) -> None:
+    """Give every job of the next run something to do; another minute for each call."""
+    mark = f"{minute:02}"
+    dsn = source_dsn(settings.load({"LOGISTICS_HOME": str(stack.home)}))
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "UPDATE logistics.customers SET city = %s, updated_at = now() WHERE customer_id = 1", (mark,)
+        )
+        connection.execute(
+            "UPDATE logistics.shipments SET destination_city = %s, updated_at = now() "
+            "WHERE shipment_id = (SELECT min(shipment_id) FROM logistics.shipments)",
+            (mark,),
+        )
+        plate = connection.execute(
+            "SELECT license_plate FROM logistics.vehicles ORDER BY vehicle_id LIMIT 1"
+        ).fetchone()
+    assert plate is not None
+    record = {"truck_id": plate[0], "timestamp": f"2026-11-01T00:{mark}:00Z", "temperature": 5.0}
+    (stack.home / "landing" / f"iot_telemetry_20261101_00{mark}00_kill.json").write_text(json.dumps(record))
+
+
+def start(stack: Stack) -> subprocess.Popen[str]:
+    """Start a run and return the command that waits for it."""
+    words = [str(CONSOLE), "run", "--json", "--timeout", str(_LONGEST_SECONDS)]
+    return subprocess.Popen(
+        words, env=stack.environment, cwd=stack.home.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def last_run(stack: Stack) -> dict[str, Any]:
+    """Return the run that was triggered last; one of the hour may come between."""
+    with api(stack) as airflow:
+        latest = airflow.runs(PIPELINE_ID, states=("queued", "running", *_ENDED), limit=10)
+    return next(run for run in latest if run["run_type"] == "manual")
+
+
+def ended(stack: Stack, command: subprocess.Popen[str] | None = None) -> str:
+    """Return the state in which the last run ended, whoever of those who know it had to be waited for."""
+    if command is not None:
+        command.communicate(timeout=_LONGEST_SECONDS + 100)
+    stack.must("up")
+    return str(wait_until(lambda: (run := last_run(stack))["state"] in _ENDED and run["state"], 900, "the run's end"))
+
+
+def tries(stack: Stack, task_id: str) -> int:
+    """Return how many tries a task of the last run has had."""
+    with api(stack) as airflow:
+        return len(airflow.tries(PIPELINE_ID, last_run(stack)["dag_run_id"], task_id))
+
+
+def clear(stack: Stack, task_id: str) -> None:
+    """Let a task of the last run, and what comes after it, be done again."""
+    body = {
+        "dag_run_id": last_run(stack)["dag_run_id"],
+        "task_ids": [task_id],
+        "include_downstream": True,
+        "only_failed": False,
+        "reset_dag_runs": True,
+        "dry_run": False,
+    }
+    with api(stack) as airflow:
+        airflow.request("POST", f"/dags/{PIPELINE_ID}/clearTaskInstances", json=body)
+
+
+def mark(stack: Stack, task_id: str, state: str) -> None:
+    """Say by hand that a task of the last run is in a state."""
+    with api(stack) as airflow:
+        run = quote(last_run(stack)["dag_run_id"], safe="")
+        path = f"/dags/{PIPELINE_ID}/dagRuns/{run}/taskInstances/{task_id}"
+        airflow.request("PATCH", path, json={"new_state": state})
+
+
+def incidents(mailbox: Mailbox) -> list[str]:
+    """Return the subjects of mails about failures and their ends; warnings are no incidents."""
+    return [subject for subject in mailbox.subjects() if subject.endswith((" failed", " is well again"))]
+
+
+@contextmanager
+def converging(
+    stack: Stack, mailbox: Mailbox, capsys: pytest.CaptureFixture[str], *, fails: bool | None = None
+) -> Iterator[None]:
+    """See, when something has happened to a run in the block, that it or the next one is good, and who was told.
+
+    Gold and all before it is what an independent recount makes of the sources. A run that succeeded is told to nobody;
+    one that failed is told once, and its end once. No task ever had two drivers at once.
+
+    Args:
+        stack: is up.
+        mailbox: where alerts arrive.
+        capsys: shows what the recount says.
+        fails: how the run has to end; None where it may do either.
+    """
+    told = len(incidents(mailbox))
+    with never_two_at_once(stack):
+        yield
+        state = ended(stack)
+        assert fails is None or fails is (state == "failed"), state
+        if state == "failed":
+            wait_until(lambda: len(incidents(mailbox)) > told, 90, "an alert")
+            assert stack.run()["state"] == "success"
+            wait_until(lambda: "well again" in incidents(mailbox)[-1], 60, "the end of the incident")
+    # What would be told twice, would be told by now.
+    time.sleep(5)
+    new = incidents(mailbox)[told:]
+    assert len(new) == (2 if state == "failed" else 0), new
+    agrees_with_the_oracle(stack, capsys)

@@ -1,0 +1,80 @@
+"""What runs a task is killed while its job is in its middle and says nothing: the driver is gone within ten seconds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.mailbox import Mailbox, text
+from tests.e2e.stack import Stack
+from tests.kills.drivers import Driver, is_gone, living, wait_until
+from tests.kills.held import Held, held
+from tests.kills.runs import clear, converging, ended, incidents, news, start, tries
+
+JOB = "gold_aggregate"
+POINT = "gold_aggregate.computed=wait-900"
+ABOVE = {"tether": 0, "runner": 1, "supervisor": 2}
+
+
+def in_its_middle(stack: Stack, job: Held, start_number: int = 1) -> list[Driver]:
+    """Return the processes of the job's driver, which waits."""
+    wait_until(lambda: job.starts >= start_number, 900, f"start {start_number} of {JOB}")
+    found: list[Driver] = wait_until(lambda: _whole(living(stack, JOB)), 60, "its tether, JVM and Python")
+    # Its Python has come to the point when it sleeps; until then it loads and computes.
+    time.sleep(15)
+    assert all(one.process.is_running() for one in found), "it did not wait"
+    return found
+
+
+def _whole(drivers: list[Driver]) -> list[Driver]:
+    kinds = {one.is_tether for one in drivers}, {one.is_jvm for one in drivers}
+    return drivers if kinds == ({True, False}, {True, False}) else []
+
+
+def above(drivers: list[Driver], steps: int) -> psutil.Process:
+    """Return the process so many steps above a driver's tether."""
+    (process,) = [one.process for one in drivers if one.is_tether]
+    for _ in range(steps):
+        process = process.parent()
+        assert process is not None
+    return process
+
+
+@pytest.mark.parametrize(("minute", "victim"), list(enumerate(ABOVE, start=10)), ids=ABOVE)
+def test_what_runs_a_task_is_killed_and_its_driver_is_gone(
+    stack: Stack, mailbox: Mailbox, capsys: pytest.CaptureFixture[str], tmp_path: Path, minute: int, victim: str
+) -> None:
+    stack.must("up")
+    news(stack, minute)
+    with held(stack, tmp_path / "held", JOB, POINT) as job, converging(stack, mailbox, capsys, fails=False):
+        command = start(stack)
+        drivers = in_its_middle(stack, job)
+        above(drivers, ABOVE[victim]).kill()
+        is_gone(drivers, time.monotonic())
+        assert job.asked == 1
+        ended(stack, command)
+        assert job.starts == 2
+    assert tries(stack, JOB) == 2
+
+
+def test_a_task_whose_runner_is_killed_at_every_try_is_told_once(
+    stack: Stack, mailbox: Mailbox, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stack.must("up")
+    told = len(incidents(mailbox))
+    with (
+        held(stack, tmp_path / "held", JOB, POINT, times=4) as job,
+        converging(stack, mailbox, capsys, fails=True),
+    ):
+        clear(stack, JOB)
+        for number in range(1, 5):
+            drivers = in_its_middle(stack, job, number)
+            assert len(incidents(mailbox)) == told, "a retry is no alert"
+            above(drivers, 1).kill()
+            is_gone(drivers, time.monotonic())
+        assert ended(stack) == "failed"
+    (mail,) = [one for one in mailbox.mails if " failed" in str(one["Subject"])][-1:]
+    assert "the process that ran the task was lost" in text(mail)
