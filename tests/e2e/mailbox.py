@@ -29,12 +29,40 @@ class Mailbox(Handler):
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         box = cls(port)
-        server = Controller(box, hostname="127.0.0.1", port=port)
-        server.start()
+        box.start()
         try:
             yield box
         finally:
-            server.stop()
+            box.stop()
+
+    def start(self) -> None:
+        """Answer, always on the same port."""
+        self._server = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._server.stop()
+
+    @contextmanager
+    def away(self, how: str) -> Iterator[None]:
+        """Be down while the block runs: the port is ``closed``, or it ``hangs``, or ``refuses`` every mail."""
+        self.stop()
+        try:
+            if how == "closed":
+                yield
+            elif how == "hangs":
+                with socket.create_server(("127.0.0.1", self.port)):
+                    yield
+            else:
+                refusing = Controller(_Refusing(), hostname="127.0.0.1", port=self.port)
+                refusing.start()
+                try:
+                    yield
+                finally:
+                    refusing.stop()
+        finally:
+            self.start()
 
     def handle_message(self, message: Any) -> None:
         self.mails.append(message)
@@ -53,9 +81,16 @@ class Mailbox(Handler):
             time.sleep(0.5)
 
 
-def text(mail: Mail) -> str:
-    """Return the plain part of a mail."""
-    (plain,) = [part for part in mail.walk() if part.get_content_type() == "text/plain"]
-    content = plain.get_payload(decode=True)
+class _Refusing:
+    """A server that answers and takes no mail."""
+
+    async def handle_DATA(self, *_: object) -> str:  # noqa: N802 - aiosmtpd's name
+        return "554 not today"
+
+
+def text(mail: Mail, kind: str = "text/plain") -> str:
+    """Return the plain part of a mail, or the one of another kind."""
+    (part,) = [part for part in mail.walk() if part.get_content_type() == kind]
+    content = part.get_payload(decode=True)
     assert isinstance(content, bytes)
     return content.decode()

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -18,11 +17,11 @@ from smart_logistics.orchestration.run_record import PIPELINE_ID
 from smart_logistics.stack.connections import source_dsn
 from tests.e2e.lake import agrees_with_the_oracle
 from tests.e2e.mailbox import Mailbox
+from tests.e2e.manual import ENDED, last_run
 from tests.e2e.monitors import api
 from tests.e2e.stack import CONSOLE, Stack
 from tests.kills.drivers import never_two_at_once, wait_until
 
-_ENDED = ("success", "failed")
 # A run that waits for the heartbeat of a lost task, and tries again, on a machine with much else to do.
 _LONGEST_SECONDS = 1500
 
@@ -56,39 +55,18 @@ def start(stack: Stack) -> subprocess.Popen[str]:
     )
 
 
-def last_run(stack: Stack) -> dict[str, Any]:
-    """Return the run that was triggered last; one of the hour may come between."""
-    with api(stack) as airflow:
-        latest = airflow.runs(PIPELINE_ID, states=("queued", "running", *_ENDED), limit=10)
-    return next(run for run in latest if run["run_type"] == "manual")
-
-
 def ended(stack: Stack, command: subprocess.Popen[str] | None = None) -> str:
     """Return the state in which the last run ended, whoever of those who know it had to be waited for."""
     if command is not None:
         command.communicate(timeout=_LONGEST_SECONDS + 100)
     stack.must("up")
-    return str(wait_until(lambda: (run := last_run(stack))["state"] in _ENDED and run["state"], 900, "the run's end"))
+    return str(wait_until(lambda: (run := last_run(stack))["state"] in ENDED and run["state"], 900, "the run's end"))
 
 
 def tries(stack: Stack, task_id: str) -> int:
     """Return how many tries a task of the last run has had."""
     with api(stack) as airflow:
         return len(airflow.tries(PIPELINE_ID, last_run(stack)["dag_run_id"], task_id))
-
-
-def clear(stack: Stack, task_id: str) -> None:
-    """Let a task of the last run, and what comes after it, be done again."""
-    body = {
-        "dag_run_id": last_run(stack)["dag_run_id"],
-        "task_ids": [task_id],
-        "include_downstream": True,
-        "only_failed": False,
-        "reset_dag_runs": True,
-        "dry_run": False,
-    }
-    with api(stack) as airflow:
-        airflow.request("POST", f"/dags/{PIPELINE_ID}/clearTaskInstances", json=body)
 
 
 def mark(stack: Stack, task_id: str, state: str) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.e2e.held import Held, held
 from tests.e2e.mailbox import Mailbox, text
+from tests.e2e.manual import clear
 from tests.e2e.stack import Stack
 from tests.kills.drivers import Driver, is_gone, living, wait_until
-from tests.kills.held import Held, held
-from tests.kills.runs import clear, converging, ended, incidents, news, start, tries
+from tests.kills.runs import converging, ended, incidents, news, start, tries
 
 JOB = "gold_aggregate"
 POINT = "gold_aggregate.computed=wait-900"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.held import held
 from tests.e2e.mailbox import Mailbox
+from tests.e2e.manual import clear
 from tests.e2e.stack import Stack
 from tests.kills.drivers import is_gone, living, wait_until
-from tests.kills.held import held
-from tests.kills.runs import clear, converging, ended, mark, tries
+from tests.kills.runs import converging, ended, mark, tries
 from tests.kills.test_task_processes import JOB, POINT, in_its_middle
 
 # Longer than the job and what follows it take on a busy machine.

@@ -59,6 +59,18 @@ def last_success(lakehouse: str, dag_id: str) -> datetime | None:
     return last
 
 
+def usual_run_seconds(lakehouse: str, dag_id: str) -> float | None:
+    """Return the median time of a DAG's last good runs, backfills aside; None where there are too few to say."""
+    log = tables.open_table(lakehouse, PIPELINE_RUNS)
+    if log is None:
+        return None
+    wanted = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success") & pc.field("duration_s").is_valid()
+    columns = ["ended_at", "duration_s", "run_type"]
+    rows = log.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).sort_by("ended_at").to_pylist()
+    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-_USUAL_OF:]
+    return median(last) if len(last) >= _USUAL_NEEDS else None
+
+
 def slow_tasks(lakehouse: str, dag_id: str, run_id: str, running: Mapping[str, float] | None = None) -> list[Missed]:
     """Return the tasks of a run that took much longer than the median of their last good times.
 

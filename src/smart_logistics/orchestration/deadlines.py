@@ -11,6 +11,7 @@ has had its mail, and a backfill's times mean nothing: both are left out.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 _STILL_RUNNING = ("queued", "running")
 # A handful of runs before "usual" means anything.
 _USUAL_OF, _USUAL_NEEDS = 10, 5
+UNUSUAL = "run takes unusually long"
 
 
 def of_run(given: Settings) -> list[DeadlineAlert]:
@@ -36,7 +38,7 @@ def of_run(given: Settings) -> list[DeadlineAlert]:
     return [
         _alert("run is slow", queued, given["RUN_WARNING_MINUTES"], WARNING),
         _alert("run takes too long", queued, given["RUN_DEADLINE_MINUTES"], BREACH),
-        _alert("run takes unusually long", usual, given["RUN_UNUSUAL_MINUTES"], WARNING),
+        _alert(UNUSUAL, usual, given["RUN_UNUSUAL_MINUTES"], WARNING),
     ]
 
 
@@ -55,14 +57,32 @@ def on_missed(context: dict[str, Any], name: str, minutes: int, severity: str) -
     if run["state"] not in _STILL_RUNNING or run["run_type"] == "backfill":
         _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], run["run_type"], run["state"])
         return
+    if name == UNUSUAL and not _is_unusual(run, minutes):
+        # Airflow's average counts failed runs and backfills too; where that calls too early, the watch looks again.
+        _log.info("%s does not take unusually long against the last good runs", run["dag_run_id"])
+        return
+    _tell(run, name, minutes, severity)
+
+
+def _tell(run: Mapping[str, Any], name: str, minutes: int, severity: str) -> None:
+    """Record and mail that a run under way has missed a deadline."""
     stats.count("deadline.missed", dag_id=run["dag_id"], deadline=name)
-    queued = datetime.fromisoformat(str(run["queued_at"]))
-    late = datetime.now(UTC) - queued
-    detail = f"queued at {queued.isoformat(timespec='seconds')}, still {run['state']} after {_minutes(late)} min"
+    late = _since_queued(run)
+    detail = f"queued at {run['queued_at']}, still {run['state']} after {_minutes(late)} min"
     detail += _what_runs(run["dag_id"], run["dag_run_id"])
     missed = Missed(run["dag_id"], run["dag_run_id"], name, severity, datetime.now(UTC), float(minutes), detail)
     alerts.on_deadline_missed(missed, "Look at the running task in the grid; if it hangs, clear it.")
     record([missed])
+
+
+def _since_queued(run: Mapping[str, Any]) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(str(run["queued_at"]))
+
+
+def _is_unusual(run: Mapping[str, Any], minutes: int) -> bool:
+    """Return whether a run has taken so many minutes longer than the last good ones."""
+    usual = deadlines.usual_run_seconds(connections.lakehouse(), run["dag_id"])
+    return usual is not None and _since_queued(run) > timedelta(seconds=usual, minutes=minutes)
 
 
 def _what_runs(dag_id: str, run_id: str) -> str:
@@ -126,14 +146,20 @@ def _what_keeps(dag_id: str) -> str:
     return f"; the run {under_way[0]['dag_run_id']} is {under_way[0]['state']}" if under_way else ""
 
 
-def look_at_running_tasks(dag_id: str) -> None:
-    """Record the tasks of runs under way that have been running for much longer than they usually take."""
+def look_at_runs_under_way(dag_id: str, given: Settings) -> None:
+    """Tell of runs that take unusually long, and record their tasks that do."""
+    minutes = given["RUN_UNUSUAL_MINUTES"]
     try:
         with access.api() as api:
             runs = [run for run in api.runs(dag_id, states=("running",), limit=10) if run["run_type"] != "backfill"]
             running = {run["dag_run_id"]: _running(api, dag_id, run["dag_run_id"]) for run in runs}
-        for run_id, seconds in running.items():
-            _record_slow(deadlines.slow_tasks(connections.lakehouse(), dag_id, run_id, seconds))
+        lakehouse = connections.lakehouse()
+        for run in runs:
+            run_id = run["dag_run_id"]
+            _record_slow(deadlines.slow_tasks(lakehouse, dag_id, run_id, running[run_id]))
+            missed = Missed(dag_id, run_id, UNUSUAL, WARNING, datetime.now(UTC), float(minutes), "")
+            if _is_unusual(run, minutes) and not deadlines.is_recorded(lakehouse, missed):
+                _tell(run, UNUSUAL, minutes, WARNING)
     except Exception:  # noqa: BLE001 - as above
         _log.exception("the times of the running tasks could not be compared")
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PAGE = """# Smart Logistics: a look every quarter of an hour.
 
 **Purpose.** Notices what no run of the pipeline can say of itself: that none has succeeded for too long (*Gold is
-stale*, one mail for each spell, also while the pipeline is paused), that a task of a run under way takes unusually
-long, that a run ended without anybody having told of it. Alerts that the mail server refused go out with it.
+stale*, one mail for each spell, also while the pipeline is paused), that a run under way or a task of it takes
+unusually long, that a run ended without anybody having told of it. Alerts that the mail server refused go out with it.
 
 **Is it safe to re-run?** Yes, at any time: it looks, and what was told or recorded is not told or recorded again.
 
@@ -36,6 +36,7 @@ class WatchOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Look; what is missing is told and recorded, and is no failure of the task."""
+        given = settings.load()
         heal()
-        deadlines.look_at_gold(self.watched, settings.load())
-        deadlines.look_at_running_tasks(self.watched)
+        deadlines.look_at_gold(self.watched, given)
+        deadlines.look_at_runs_under_way(self.watched, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,38 @@ def test_a_deadline_counts_as_an_alert_once(
     assert counted.count("deadline_missed") == 1
 
 
+@pytest.mark.parametrize(("minutes", "told"), [(10, 0), (17, 1)])
+def test_unusual_is_what_takes_so_much_longer_than_the_last_good_runs(
+    sent: list[Message], lakehouse: str, airflow: Airflow, minutes: int, told: int
+) -> None:
+    deadlines.on_missed(queued(minutes), deadlines.UNUSUAL, 15, WARNING)
+    assert not sent, "too few runs to say what is usual"
+    run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(5)])
+    # What Airflow's own average is misled by.
+    run_log.record(lakehouse, [run(f"failed{n}", "failed", 10 - n, 5) for n in range(5)])
+    backfills = [run(f"backfill{n}", "success", 5 - n, 9000) for n in range(5)]
+    run_log.record(lakehouse, [replace(one, run_type="backfill") for one in backfills])
+    deadlines.on_missed(queued(minutes), deadlines.UNUSUAL, 15, WARNING)
+    airflow.under_way = [queued(minutes)["dag_run"]]
+    for _ in range(2):
+        deadlines.look_at_runs_under_way("d", settings.load({}))
+    assert len(sent) == told
+    assert [row["deadline"] for row in recorded(lakehouse)] == [deadlines.UNUSUAL] * told
+
+
+def test_the_watch_finds_what_airflows_average_called_too_early(
+    sent: list[Message], lakehouse: str, airflow: Airflow
+) -> None:
+    run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(5)])
+    airflow.under_way = [queued(17)["dag_run"]]
+    for _ in range(2):
+        deadlines.look_at_runs_under_way("d", settings.load({}))
+    assert [message.line() for message in sent] == ["[smart-logistics] d: run takes unusually long"]
+    assert len(recorded(lakehouse)) == 1
+
+
 def test_two_warnings_of_a_run_are_one_mail_and_its_breach_another(sent: list[Message], lakehouse: str) -> None:
+    run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(5)])
     deadlines.on_missed(queued(31), "run is slow", 30, WARNING)
     deadlines.on_missed(queued(32), "run takes unusually long", 15, WARNING)
     deadlines.on_missed(queued(46), "run takes too long", 45, BREACH)
@@ -194,14 +226,15 @@ def test_a_task_that_runs_for_unusually_long_is_recorded_while_it_runs_and_final
 ) -> None:
     run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(6)])
     airflow.under_way = [
-        {"dag_run_id": "now", "state": "running", "run_type": "scheduled"},
+        {"dag_run_id": "now", "state": "running", "run_type": "scheduled", "dag_id": "d", "queued_at": str(NOW)},
         {"dag_run_id": "old", "state": "running", "run_type": "backfill"},
     ]
     airflow.running_for = {"silver_iot": 100}
-    deadlines.look_at_running_tasks("d")
+    given = settings.load({})
+    deadlines.look_at_runs_under_way("d", given)
     assert recorded(lakehouse) == []
     airflow.running_for = {"silver_iot": 700}
-    deadlines.look_at_running_tasks("d")
+    deadlines.look_at_runs_under_way("d", given)
     (row,) = recorded(lakehouse)
     assert (row["run_id"], row["deadline"]) == ("now", "task silver_iot took unusually long")
     assert row["detail"] == "has been running for 700 s, usually 60 s"

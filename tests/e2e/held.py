@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smart_logistics.jobs.submit import SPARK_ENVIRONMENT
-from tests.e2e.monitors import api
+from tests.e2e.manual import set_variable
 from tests.e2e.stack import Stack
 
 VARIABLE = "logistics_spark_conf"
@@ -54,13 +54,8 @@ def held(stack: Stack, folder: Path, job: str, failpoints: str, times: int = 1) 
     python = SPARK_ENVIRONMENT / "bin" / "python"
     script.write_text(_SCRIPT.format(folder=folder, times=times, failpoints=failpoints, python=python))
     script.chmod(0o700)
-    _set(stack, json.dumps({job: {"spark.pyspark.driver.python": str(script)}}))
+    set_variable(stack, VARIABLE, json.dumps({job: {"spark.pyspark.driver.python": str(script)}}))
     try:
         yield Held(folder)
     finally:
-        _set(stack, "{}")
-
-
-def _set(stack: Stack, value: str) -> None:
-    with api(stack) as airflow:
-        airflow.request("PATCH", f"/variables/{VARIABLE}", json={"key": VARIABLE, "value": value})
+        set_variable(stack, VARIABLE, "{}")
