@@ -50,3 +50,22 @@ def test_a_dead_holders_jvm_is_waited_for(tmp_path: Path) -> None:
         jvm.kill()
     with locks.hold(path, wait_seconds=0.3):
         pass
+
+
+def test_a_writer_that_is_in_the_way_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    path = tmp_path / "silver.orders.lock"
+    hold = (
+        f"import fcntl; f = open({str(path)!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        said = r"silver\.orders\.lock is held: another process writes there"
+        with pytest.raises(LockHeld, match=said) as caught, locks.hold(path, wait_seconds=0.3):
+            pytest.fail("two writers at once")
+        other.kill()
+    assert caught.value.transient
+    with locks.hold(path, wait_seconds=3):
+        pass
