@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from benchmarks import history_figures
 from smart_logistics.contracts import ALL_TABLES, bronze, gold, ops, silver
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import tables
@@ -169,7 +170,7 @@ def _day(book: Book, day: int, start: datetime) -> None:
     _both(book, "shipment_status_events", events, stamp)
     _versions(book, shipments, statuses, start, stamp)
     _both(book, "truck_assignments", [assignment(n, created, end) for n in numbers], stamp)
-    _readings(book, day, start, stamp)
+    held = _readings(book, day, start, stamp)
     place = {"year": created.year, "month": created.month}
     answers = [
         {
@@ -201,6 +202,9 @@ def _day(book: Book, day: int, start: datetime) -> None:
         for one in shipments[:5]
     ]
     book.add(gold.TEMPERATURE_EXCURSIONS, excursions, "gold_aggregate", stamp + 2)
+    of_day = (start.date(), instant(stamp + 2))
+    book.add(gold.FLEET_DAILY, history_figures.trucks(held, excursions, *of_day), "gold_aggregate", stamp + 2)
+    book.add(gold.ROUTE_DAILY, history_figures.routes(answers, *of_day), "gold_aggregate", stamp + 2)
     check = {
         "run_id": f"day {day}",
         "layer": "bronze",
@@ -253,7 +257,7 @@ def reading(truck: int, at: datetime, file: str, position: int, ingested: dateti
     }
 
 
-def _readings(book: Book, day: int, start: datetime, stamp: int) -> None:
+def _readings(book: Book, day: int, start: datetime, stamp: int) -> list[Row]:
     at, file = instant(stamp), f"iot_telemetry_{start:%Y%m%d_%H%M%S}_gw.json"
     kept = [
         reading(truck, start + timedelta(hours=hour, minutes=truck), file, hour * TRUCKS + truck + 1, at)
@@ -292,3 +296,4 @@ def _readings(book: Book, day: int, start: datetime, stamp: int) -> None:
         "status": "LOADED",
     }
     book.add(bronze.PROCESSED_FILES_LOG, [log], "bronze_ingest_iot", stamp)
+    return held

@@ -56,6 +56,8 @@ POINTS: Mapping[str, str] = {
     "silver_iot.added": "the readings are there",
     "gold_aggregate.announced": "it is said that all is computed anew with another hold time",
     "gold_aggregate.computed": "what is affected is known, nothing is merged",
+    "gold_aggregate.fleet_daily": "the trucks' figures are merged, those of the routes and all else in Gold is old",
+    "gold_aggregate.route_daily": "the routes' figures are merged, excursions and shipments are old",
     "gold_aggregate.excursions": "the excursions are merged, the shipments are old",
     "gold_aggregate.analytics": "the shipments are merged",
     "data_quality_check.measured": "the checks are made, nothing is recorded",

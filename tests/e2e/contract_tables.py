@@ -55,6 +55,16 @@ COLUMNS: dict[str, str] = {
         "shipment_id truck_id excursion_no started_at ended_at minutes reading_count peak_temperature peak_deviation "
         "peak_at peak_latitude peak_longitude severity"
     ),
+    # Not of the contract, and others rely on them too.
+    "gold.fleet_daily": (
+        "truck_id day shipments reading_count outlier_count covered_minutes excursion_count excursion_minutes "
+        "minor_excursions major_excursions critical_excursions max_deviation deliveries on_time_deliveries "
+        "delay_minutes updated_at year month"
+    ),
+    "gold.route_daily": (
+        "origin_city destination_city day shipments deliveries on_time_deliveries delay_minutes excursion_count "
+        "excursion_minutes minor_alerts major_alerts critical_alerts updated_at year month"
+    ),
     "ops.dq_metrics": "run_id layer table_name check_name severity status value threshold detail checked_at",
     "ops.pipeline_runs": (
         "run_id dag_id logical_date started_at ended_at duration_s state run_type bronze_rows silver_rows gold_rows "

@@ -11,7 +11,7 @@ from tests.e2e.stack import Row, Stack
 from tests.oracle.__main__ import main as audit
 
 SILVER = [name for name in COLUMNS if name.startswith("silver.")]
-GOLD = ["gold.shipment_analytics", "gold.temperature_excursions"]
+GOLD = [name for name in COLUMNS if name.startswith("gold.")]
 NINE = {
     "start",
     "wait_for_iot_files",

@@ -35,6 +35,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "silver.shipments": ("shipment_id", "version"),
     "gold.shipment_analytics": ("shipment_id",),
     "gold.temperature_excursions": ("shipment_id", "excursion_no"),
+    "gold.fleet_daily": ("truck_id", "day"),
+    "gold.route_daily": ("origin_city", "destination_city", "day"),
 }
 REJECTED = "bronze.rejected_records"
 NOT_COLUMNS = frozenset({"first_event_id"})

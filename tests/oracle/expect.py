@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tests.oracle import gold, readings, rows, scd2
+from tests.oracle import figures, gold, readings, rows, scd2
 from tests.oracle.files import LoggedFile, take
 from tests.oracle.model import DeadLetter, Row, Rules, Source
 from tests.oracle.source_tables import TABLES
@@ -42,6 +42,8 @@ def expect(source: Source, rules: Rules | None = None, *, every_batch_was_judged
         "silver.shipments": versions,
         "gold.shipment_analytics": analytics,
         "gold.temperature_excursions": excursions,
+        "gold.fleet_daily": figures.fleet_daily(telemetry, analytics, excursions, rules),
+        "gold.route_daily": figures.route_daily(analytics),
     }
     tables |= {f"silver.{t.name}": rows.latest_table(silver[t.name]) for t in TABLES if t.name not in _OWN_SHAPE}
     return Expected(tables, letters + rows.dead_letters(judged, every_batch_was_judged=every_batch_was_judged))

@@ -35,6 +35,9 @@ _KEY_COLUMNS = frozenset(
     | {"driver_id", "origin_warehouse_id"}
 )
 _PLATES = frozenset({"license_plate", "truck_id"})
+# Routes are told apart by their cities: each world has cities of its own.
+_CITIES = frozenset({"city", "origin_city", "destination_city"})
+_OWN_TEXTS = _KEY_COLUMNS | _PLATES | _CITIES
 _LISTS = {"truck_ids": "truck_id", "driver_ids": "driver_id"}
 # What says when or by which file something came, or is a function of the keys' spelling.
 _NOT_CONTENT = frozenset({"shipment_sk", "source_file", "first_event_id"})
@@ -140,7 +143,7 @@ def _core(text: str) -> str:
 
 def _own(column: str, value: Any, world: int) -> Any:
     """Return a value with keys and plates made a world's own; what is no key of any sort stays."""
-    if isinstance(value, str) and _core(value) and column in _KEY_COLUMNS | _PLATES:
+    if isinstance(value, str) and _core(value) and column in _OWN_TEXTS:
         return value.replace(_core(value), f"{_core(value)}~{world}")
     if isinstance(value, int) and column in _KEY_COLUMNS:
         return value + world * _KEYS_APART
@@ -149,7 +152,7 @@ def _own(column: str, value: Any, world: int) -> Any:
 
 def world_of(row: Mapping[str, Any]) -> int | None:
     """Return the world that a row of Silver or Gold belongs to, None where its keys name none."""
-    for column in (*_KEY_COLUMNS, *_PLATES):
+    for column in (*_KEY_COLUMNS, *_PLATES, *_CITIES):
         value = row.get(column)
         if isinstance(value, str) and "~" in value:
             return int(value.rpartition("~")[2])
@@ -167,7 +170,7 @@ def told(row: Mapping[str, Any], world: int, of: Iterable[str]) -> str:
 def _common(column: str, value: Any, world: int) -> Any:
     if isinstance(value, list):
         return [_common(_LISTS.get(column, column), one, world) for one in value]
-    if isinstance(value, str) and column in _KEY_COLUMNS | _PLATES:
+    if isinstance(value, str) and column in _OWN_TEXTS:
         return value.removesuffix(f"~{world}")
     if isinstance(value, int) and column in _KEY_COLUMNS:
         return value - world * _KEYS_APART

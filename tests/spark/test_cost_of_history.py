@@ -136,7 +136,7 @@ def lost_past(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
         ("bronze", "rejected_records"),
         *(("silver", name) for name in ("orders", "iot_telemetry", "shipments", "truck_assignments")),
         ("gold", "shipment_analytics"),
-        ("gold", "temperature_excursions"),
+        *(("gold", name) for name in ("temperature_excursions", "fleet_daily", "route_daily")),
         ("bronze", "shipments"),
         ("bronze", "processed_files_log"),
         ("ops", "dq_metrics"),

@@ -55,5 +55,5 @@ def test_the_waves_in_one_run_or_in_three_give_the_same_rows(spark: SparkSession
     once.run()
     found = content(once.lake)
     assert len(found["gold.shipment_analytics"]) > 90
-    assert found["gold.temperature_excursions"]
+    assert all(found[name] for name in ("gold.temperature_excursions", "gold.fleet_daily", "gold.route_daily"))
     assert found == content(often.lake)

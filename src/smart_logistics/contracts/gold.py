@@ -1,4 +1,8 @@
-"""Gold: the answer for each shipment, and each excursion with its place."""
+"""Gold: the answer for each shipment, each excursion with its place, and the figures of trucks and routes by day.
+
+The figures are sums and counts only: a rate is one of them divided by another, so that days, trucks and routes can be
+added up before it is taken. See docs/decisions/0009-figures-by-day.md.
+"""
 
 from __future__ import annotations
 
@@ -112,4 +116,86 @@ TEMPERATURE_EXCURSIONS = Table(
     ),
 )
 
-TABLES: tuple[Table, ...] = (SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS)
+FLEET_DAILY = Table(
+    LAYER,
+    "fleet_daily",
+    "one row for each truck and UTC day on which it sent a reading, began a trip, delivered, or had an excursion begin",
+    (
+        required("truck_id", "string", "License plate."),
+        required("day", "date", "UTC."),
+        required(
+            "shipments", "bigint", "Shipments whose trip (trip_start) began that day with this truck, their first."
+        ),
+        required("reading_count", "bigint", "Readings that the truck sent of that day, outliers among them."),
+        required("outlier_count", "bigint", "Outliers among them."),
+        required(
+            "covered_minutes",
+            "double",
+            "Time that readings cover, outliers left out: each until the next of the day, at most HOLD_MINUTES.",
+        ),
+        required("excursion_count", "bigint", "Excursions that began that day and had their peak in this truck."),
+        required("excursion_minutes", "double", "Their minutes, whole, also those after midnight."),
+        required("minor_excursions", "bigint", "Of severity Minor."),
+        required("major_excursions", "bigint", "Of severity Major."),
+        required("critical_excursions", "bigint", "Of severity Critical."),
+        Column("max_deviation", "double", "Greatest peak_deviation among them, °C; null where there is none."),
+        required(
+            "deliveries",
+            "bigint",
+            "Shipments delivered (actual_delivery_at) that day by this truck, the last of truck_ids, of which both "
+            "dates are known.",
+        ),
+        required("on_time_deliveries", "bigint", "Of them not late."),
+        required("delay_minutes", "double", "Sum of their delivery_delay_minutes; early is negative."),
+        required("updated_at", "timestamp", "When this row last changed."),
+        required("year", "int", "Of day."),
+        required("month", "int", "Of day."),
+    ),
+    key=("truck_id", "day"),
+    partitions=("year", "month"),
+    clustered_by=("truck_id",),
+    apps=("gold_aggregate",),
+    constraints=(
+        in_order("outlier_count", "reading_count"),
+        in_order("on_time_deliveries", "deliveries"),
+        Constraint("severities", "excursion_count = minor_excursions + major_excursions + critical_excursions"),
+        Constraint("not_empty", "shipments > 0 OR reading_count > 0 OR excursion_count > 0 OR deliveries > 0"),
+    ),
+    near="day",
+)
+
+ROUTE_DAILY = Table(
+    LAYER,
+    "route_daily",
+    "one row for each origin city, destination city and UTC day on which a shipment of that route was created",
+    (
+        Column("origin_city", "string", "City of the origin warehouse; null where that is unknown."),
+        Column("destination_city", "string"),
+        required("day", "date", "UTC day of the shipments' created_at."),
+        required("shipments", "bigint", "Shipments created that day: what follows is of these, whenever it happened."),
+        required("deliveries", "bigint", "Of which both delivery dates are known."),
+        required("on_time_deliveries", "bigint", "Of the deliveries not late."),
+        required("delay_minutes", "double", "Sum of the deliveries' delivery_delay_minutes; early is negative."),
+        required("excursion_count", "bigint", "Excursions of these shipments."),
+        required("excursion_minutes", "double", "Their minutes."),
+        required("minor_alerts", "bigint", "Shipments of alert_severity Minor."),
+        required("major_alerts", "bigint", "Shipments of alert_severity Major."),
+        required("critical_alerts", "bigint", "Shipments of alert_severity Critical."),
+        required("updated_at", "timestamp", "When this row last changed."),
+        required("year", "int", "Of day."),
+        required("month", "int", "Of day."),
+    ),
+    key=("origin_city", "destination_city", "day"),
+    partitions=("year", "month"),
+    clustered_by=("origin_city",),
+    apps=("gold_aggregate",),
+    constraints=(
+        Constraint("shipments_positive", "shipments > 0"),
+        in_order("deliveries", "shipments"),
+        in_order("on_time_deliveries", "deliveries"),
+        Constraint("alerts", "minor_alerts + major_alerts + critical_alerts <= shipments"),
+    ),
+    near="day",
+)
+
+TABLES: tuple[Table, ...] = (SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS, FLEET_DAILY, ROUTE_DAILY)

@@ -12,6 +12,7 @@ from smart_logistics.lake.at_hand import Condition, Where
 
 Days = tuple[date, date | None]
 """First and last day, both included; None = no end."""
+_MOST_SPANS = 60
 
 
 def merged(spans: Iterable[Days]) -> list[Days]:
@@ -20,7 +21,7 @@ def merged(spans: Iterable[Days]) -> list[Days]:
     for first, last in sorted(spans, key=lambda span: span[0]):
         if result:
             before, until = result[-1]
-            if until is None or first <= until + timedelta(days=1):
+            if until is None or (first - until).days <= 1:
                 result[-1] = (before, None if until is None or last is None else max(until, last))
                 continue
         result.append((first, last))
@@ -43,6 +44,18 @@ def under_way(starts_at: str, ends_at: str, spans: Iterable[Days]) -> Where:
         begun: list[Condition] = [] if last is None else [(starts_at, "<", _midnight(last + timedelta(days=1)))]
         where += [[*begun, (ends_at, ">", _midnight(first))], [*begun, (ends_at, "null", None)]]
     return where
+
+
+def on_days(column: str, days: Iterable[date]) -> Where:
+    """Return the condition that the instant ``column`` is of one of ``days``, or between them where they are many."""
+    spans = merged((day, day) for day in days)
+    if len(spans) > _MOST_SPANS:
+        spans = [(spans[0][0], max(last for _, last in spans if last is not None))]
+    return [
+        [(column, ">=", _midnight(first)), (column, "<=", datetime.combine(last, time.max, UTC))]
+        for first, last in spans
+        if last is not None
+    ]
 
 
 def _midnight(day: date) -> datetime:

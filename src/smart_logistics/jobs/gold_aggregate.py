@@ -1,7 +1,8 @@
 """Silver to Gold: the shipments that something new concerns are judged whole again, and what differs is merged.
 
-Excursions are committed before analytics. Where a run ends between the two, the next one starts from the older progress
-and computes both again; the same Silver gives the same rows, so nothing is left half done.
+The figures by day are committed first, then excursions, then analytics. Where a run ends between them, the next one
+starts from the oldest progress and computes all of them again; the same Silver gives the same rows, so nothing is left
+half done.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts import silver
-from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
+from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS, TABLES, TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.model import Table
 from smart_logistics.failpoints import reached
 from smart_logistics.gold import affected, analytics, assignments, excursions, points, temperatures
 from smart_logistics.gold.windows import under_way, within
 from smart_logistics.jobs import catalog
+from smart_logistics.jobs.gold_figures import Figures, Judged
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake.at_hand import Where
 from smart_logistics.lake.changes import difference
@@ -37,9 +39,13 @@ _ID = "shipment_id"
 
 
 def run(ctx: Context) -> Mapping[str, object]:
-    """Judge the affected shipments; return rows changed, shipments affected and excursions that they have."""
+    """Judge the affected shipments and the days that they concern.
+
+    Returns:
+        Rows of shipments and excursions changed, shipments affected, and excursions that they have.
+    """
     lake, hold = ctx.lake, ctx.setting("HOLD_MINUTES")
-    seen = min(lake.progress(SHIPMENT_ANALYTICS), lake.progress(TEMPERATURE_EXCURSIONS))
+    seen = min(lake.progress(table) for table in TABLES)
     everything = lake.table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY) != str(hold)
     if not everything and not any(_has_news(lake, table, seen) for table in silver.TABLES):
         return {"rows": 0, "shipments": 0, "excursions": 0}
@@ -131,7 +137,8 @@ class _Batch(Wanted):
 
     def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool) -> None:
         super().__init__(lake, hold)
-        self.seen, self.everything = seen, everything
+        self.seen, self._is_whole = seen, everything or not seen
+        self._readings: DataFrame | None = None
 
     def run(self, stamp: int) -> Mapping[str, object]:
         """Compute and merge; return the counts."""
@@ -139,24 +146,38 @@ class _Batch(Wanted):
         known = self.lake.literals(ids, [_ID])[_ID]
         shipments = self.keep(self.lake.lookup(silver.SHIPMENT_VERSIONS, _ID, ids, known=known))
         months, count = self._months(shipments)
+        there = self._there(months, known)
+        judged = self._judged(ids, shipments, known, there) if count else self._nothing(ids)
+        reached("gold_aggregate.computed")
+        by_day = Figures(self.lake, self.hold, self.keep)
+        if self._is_whole:
+            by_day.merge_all(judged, stamp)
+        else:
+            by_day.merge_concerned(judged, stamp)
         if not count:
             for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS):
                 self.lake.advance(table, stamp)
             return {"rows": 0, "shipments": 0, "excursions": 0}
-        rows, judged_runs = self.of(ids, shipments, known)
-        there = self._there(months, known)
-        reached("gold_aggregate.computed")
-        changed = self._merge(TEMPERATURE_EXCURSIONS, judged_runs, ids, there, stamp)
+        changed = self._merge(TEMPERATURE_EXCURSIONS, judged.excursions, judged.had_excursions, stamp)
         reached("gold_aggregate.excursions")
-        changed += self._merge(SHIPMENT_ANALYTICS, rows, ids, there, stamp)
+        changed += self._merge(SHIPMENT_ANALYTICS, judged.rows, judged.had_rows, stamp)
         reached("gold_aggregate.analytics")
-        return {"rows": changed, "shipments": count, "excursions": judged_runs.count()}
+        return {"rows": changed, "shipments": count, "excursions": judged.excursions.count()}
+
+    def _judged(self, ids: DataFrame, shipments: DataFrame, known: Sequence[str] | None, there: Where) -> Judged:
+        rows, runs = self.of(ids, shipments, known)
+        had_runs, had_rows = (self._had(table, ids, there) for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS))
+        return Judged(ids, self.keep(rows), self.keep(runs), had_rows, had_runs, self._readings)
+
+    def _nothing(self, ids: DataFrame) -> Judged:
+        rows, runs = self.lake.nothing(SHIPMENT_ANALYTICS), self.lake.nothing(TEMPERATURE_EXCURSIONS)
+        return Judged(ids, rows, runs, rows, runs, self._readings)
 
     # What is affected
 
     def affected(self) -> DataFrame:
         """Return the ids of the shipments that must be judged again."""
-        if self.everything or not self.seen:
+        if self._is_whole:
             return self.lake.read(silver.SHIPMENT_VERSIONS).select(_ID).distinct()
         found = [self.lake.since(silver.SHIPMENT_VERSIONS, self.seen).select(_ID)]
         for table, column in _PARENTS:
@@ -169,8 +190,8 @@ class _Batch(Wanted):
             changed = self.lake.since(silver.VEHICLES, self.seen, column=silver.USED_CHANGED_AT)
             found.append(affected.by_assignments(self._assignments_of(changed)))
         if _has_news(self.lake, silver.IOT_TELEMETRY, self.seen):
-            readings = self.keep(self.lake.since(silver.IOT_TELEMETRY, self.seen).select("truck_id", "event_ts"))
-            found.append(affected.by_readings(readings, self.counting(self._carrying(readings))))
+            self._readings = self.keep(self.lake.since(silver.IOT_TELEMETRY, self.seen).select("truck_id", "event_ts"))
+            found.append(affected.by_readings(self._readings, self.counting(self._carrying(self._readings))))
         return reduce(DataFrame.union, found).distinct()
 
     def _assignments_of(self, vehicles: DataFrame) -> DataFrame:
@@ -210,8 +231,10 @@ class _Batch(Wanted):
         named = among(_ID, ids) if ids else []
         return [[("year", "=", year), ("month", "=", month), *named] for year, month in months]
 
-    def _merge(self, table: Table, wanted: DataFrame, ids: DataFrame, there: Where, stamp: int) -> int:
-        existing = self.keep(self.lake.rows(table, there).join(F.broadcast(ids), _ID, "left_semi"))
+    def _had(self, table: Table, ids: DataFrame, there: Where) -> DataFrame:
+        return self.keep(self.lake.rows(table, there).join(F.broadcast(ids), _ID, "left_semi"))
+
+    def _merge(self, table: Table, wanted: DataFrame, existing: DataFrame, stamp: int) -> int:
         compared = [name for name in table.column_names if name != "updated_at"]
         changes = difference(existing, wanted, table.key, compared, delete=True)
         if "updated_at" in table.column_names:

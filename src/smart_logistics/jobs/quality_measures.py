@@ -9,7 +9,7 @@ from statistics import median
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smart_logistics.contracts import bronze, silver
+from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.gold import HOLD_PROPERTY
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS
@@ -19,7 +19,18 @@ from smart_logistics.lake.metrics import past_values, values_at
 from smart_logistics.lake.tables import instant
 from smart_logistics.quality import checks, declared, facts, findings
 from smart_logistics.quality.checks import Outcome
-from smart_logistics.quality.declared import ANALYTICS, CHECKED, LETTERS, LOG, READINGS, RECORDS, SHIPMENTS
+from smart_logistics.quality.declared import (
+    ANALYTICS,
+    CHECKED,
+    EXCURSIONS,
+    LETTERS,
+    LOG,
+    READINGS,
+    RECORDS,
+    ROUTES,
+    SHIPMENTS,
+    TRUCKS,
+)
 
 _ENOUGH_RUNS, _LOOK_BACK = 3, 24
 
@@ -31,6 +42,7 @@ def measure(window: Window, hold_minutes: int) -> list[Outcome]:
         *_of_progress(window),
         _total_reconciled(window),
         _total_complete(window),
+        *_total_figures(window),
         _held(window, hold_minutes),
         *_of_facts(window),
         *_of_findings(window),
@@ -56,7 +68,7 @@ def _of_progress(window: Window) -> Iterator[Outcome]:
     """How far each table is behind the one below it."""
     for reader in READERS.values():
         yield Outcome(reader[2], checks.BEHIND, window.behind(reader[2]))
-    for table in (declared.ANALYTICS, declared.EXCURSIONS):
+    for table in gold.TABLES:
         yield Outcome(table, checks.BEHIND, window.gold_behind(table))
 
 
@@ -74,6 +86,35 @@ def _total_complete(window: Window) -> Outcome:
     live = window.total(SHIPMENTS, ["is_current"], _live)
     held = window.lake.state(ANALYTICS).rows
     return Outcome(ANALYTICS, checks.TOTAL_COMPLETE, abs(live - held), f"{held} rows, {live} live shipments")
+
+
+def _total_figures(window: Window) -> Iterator[Outcome]:
+    """Add up all days; not comparable where a run ended between the tables."""
+    for table in (TRUCKS, ROUTES):
+        parts = []
+        if window.lake.state(table).last_stamp == window.lake.state(ANALYTICS).last_stamp:
+            if table is ROUTES:
+                parts.append(("shipments", window.total(table, ["shipments"], _shipments), ANALYTICS))
+            else:
+                parts.append(("excursions", window.total(table, ["excursion_count"], _excursions), EXCURSIONS))
+                if not window.gold_behind(table):
+                    parts.append(("readings", window.total(table, ["reading_count"], _readings), READINGS))
+        known = [(what, summed, window.lake.state(source).rows) for what, summed, source in parts]
+        told = ", ".join(f"{summed} {what} of {rows}" for what, summed, rows in known)
+        differ = sum(abs(summed - rows) for _, summed, rows in known) if known else None
+        yield Outcome(table, checks.TOTAL_FIGURES, differ, told or "not compared: a run ended between the tables")
+
+
+def _shipments(days: pa.Table) -> int:
+    return pc.sum(days["shipments"]).as_py() or 0
+
+
+def _excursions(days: pa.Table) -> int:
+    return pc.sum(days["excursion_count"]).as_py() or 0
+
+
+def _readings(days: pa.Table) -> int:
+    return pc.sum(days["reading_count"]).as_py() or 0
 
 
 def _rejected_readings(letters: pa.Table) -> int:

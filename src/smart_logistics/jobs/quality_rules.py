@@ -12,7 +12,7 @@ from smart_logistics.contracts import bronze
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.jobs.quality_window import Window, source_of
-from smart_logistics.quality import checks, declared, findings, places
+from smart_logistics.quality import checks, declared, figures, findings, places
 from smart_logistics.quality.checks import Check
 from smart_logistics.quality.declared import (
     ANALYTICS,
@@ -22,7 +22,9 @@ from smart_logistics.quality.declared import (
     LOG,
     READINGS,
     RECORDS,
+    ROUTES,
     SHIPMENTS,
+    TRUCKS,
 )
 
 # The batch is part of their key: a key can only occur again in the same batch.
@@ -102,6 +104,14 @@ def _excursions(window: Window) -> DataFrame:
     return findings.disagreeing_excursions(analytics, window.beside(EXCURSIONS, ANALYTICS, ["shipment_id"]))
 
 
+def _trucks(window: Window) -> DataFrame:
+    return figures.disagreeing_trucks(window.new(TRUCKS), window.begun(EXCURSIONS, "started_at", TRUCKS))
+
+
+def _routes(window: Window) -> DataFrame:
+    return figures.disagreeing_routes(window.new(ROUTES), window.beside(ANALYTICS, ROUTES, ()))
+
+
 def _overlaps(window: Window) -> DataFrame:
     return findings.overlaps(
         window.new(ASSIGNMENTS), window.under_way(ASSIGNMENTS, ASSIGNMENTS, "assignment_start_time")
@@ -124,5 +134,7 @@ RULES: tuple[Rule, ...] = (
         (SHIPMENTS,),
     ),
     Rule(EXCURSIONS, checks.EXCURSIONS_AGREE, _excursions, (ANALYTICS,)),
+    Rule(TRUCKS, checks.FIGURES_AGREE, _trucks, (TRUCKS,)),
+    Rule(ROUTES, checks.FIGURES_AGREE, _routes, (ROUTES,)),
     Rule(ASSIGNMENTS, checks.OVERLAPS, _overlaps, (ASSIGNMENTS,)),
 )

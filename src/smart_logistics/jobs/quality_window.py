@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 
@@ -148,7 +148,9 @@ class Window:
 
         And between the ends of ``range_column``, which goes with the key: surrogate keys lie anywhere.
         """
-        return self.beside(table, table, {*table.key, table.range_column})
+        # What is null lies between no ends.
+        keys = {name for name in table.key if not table.column(name).nullable}
+        return self.beside(table, table, {*keys, table.range_column})
 
     def beside(self, table: Table, other: Table, keys: Iterable[str]) -> DataFrame:
         """Return the rows of ``table`` in the partitions of ``other``'s new rows, between the ends of ``keys``."""
@@ -194,6 +196,18 @@ class Window:
         places = [month.split("-") for month in sorted(months)]
         where = [[("year", "=", int(year)), ("month", "=", int(month)), *also] for year, month in places]
         return self.lake.rows(gold.SHIPMENT_ANALYTICS, where or [[("shipment_id", "in", [])]])
+
+    def begun(self, table: Table, column: str, since: Table) -> DataFrame:
+        """Return the rows whose instant ``column`` is between the first and last ``day`` of ``since``'s new rows."""
+        ends = [self.fact(since, f"{bound}day") for bound in (facts.LOW, facts.HIGH)]
+        if None in ends:
+            return self.lake.nothing(table)
+        first, last = (date.fromisoformat(end) for end in ends)
+        near: list[Condition] = [
+            (column, ">=", datetime.combine(first, time(), UTC)),
+            (column, "<=", datetime.combine(last, time.max, UTC)),
+        ]
+        return self.lake.rows(table, [near])
 
     def under_way(self, table: Table, since: Table, column: str) -> DataFrame:
         """Return the assignments (``table``) that were not over when the first of the new rows of ``since`` began.

@@ -113,6 +113,14 @@ TOTAL_COMPLETE = _error(
     "something old went or came: `logistics audit` names the shipment",
 )
 EXCURSIONS_AGREE = _error("excursions_agree", "shipments whose excursions are not those of their row", _MADE_AGAIN)
+FIGURES_AGREE = _error(
+    "figures_agree", "rows whose shipments or excursions are not those of the tables they were summed from", _MADE_AGAIN
+)
+TOTAL_FIGURES = _error(
+    "total_figures",
+    "readings, excursions and shipments by which the sum of all days differs from what there is",
+    "something old went or came: `logistics audit` names the row",
+)
 RECOMPUTED = _error("recomputed", "shipments that computed another way differ", _MADE_AGAIN)
 HOLD = _error(
     "hold_minutes",

@@ -17,6 +17,7 @@ CHECKED: Tables = tuple(table for table in ALL_TABLES if table.layer in ("bronze
 RECORDS, LOG, LETTERS = bronze.IOT_TELEMETRY, bronze.PROCESSED_FILES_LOG, bronze.REJECTED_RECORDS
 READINGS, SHIPMENTS, ASSIGNMENTS = silver.IOT_TELEMETRY, silver.SHIPMENT_VERSIONS, silver.TRUCK_ASSIGNMENTS
 ANALYTICS, EXCURSIONS = gold.SHIPMENT_ANALYTICS, gold.TEMPERATURE_EXCURSIONS
+TRUCKS, ROUTES = gold.FLEET_DAILY, gold.ROUTE_DAILY
 # Bronze keeps every version of a row, and a source may repeat a key: there uniqueness is no invariant.
 KEYED: Tables = (*silver.TABLES, *gold.TABLES, RECORDS, LOG, LETTERS)
 # Silver's tables of source rows, by the source's declaration.
@@ -52,6 +53,8 @@ _OVER_ROWS: Mapping[Check, Tables] = {
     checks.COMPLETE: (ANALYTICS,),
     checks.TOTAL_COMPLETE: (ANALYTICS,),
     checks.EXCURSIONS_AGREE: (EXCURSIONS,),
+    checks.FIGURES_AGREE: (TRUCKS, ROUTES),
+    checks.TOTAL_FIGURES: (TRUCKS, ROUTES),
     checks.RECOMPUTED: (ANALYTICS,),
     checks.HOLD: (ANALYTICS,),
     checks.OVERLAPS: (ASSIGNMENTS,),

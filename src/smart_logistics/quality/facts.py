@@ -110,5 +110,5 @@ NEW_BY: dict[str, str] = {
     **{table.full_name: "_changed_at" for table in silver.TABLES},
     bronze.PROCESSED_FILES_LOG.full_name: "processed_at",
     bronze.REJECTED_RECORDS.full_name: "rejected_at",
-    gold.SHIPMENT_ANALYTICS.full_name: "updated_at",
+    **{table.full_name: "updated_at" for table in (gold.SHIPMENT_ANALYTICS, gold.FLEET_DAILY, gold.ROUTE_DAILY)},
 }

@@ -18,7 +18,7 @@ from smart_logistics.contracts.source import ForeignKey
 from smart_logistics.quality import checks
 from smart_logistics.quality.checks import Check, Outcome
 
-_SAME_MINUTES = 1e-6
+SAME_MINUTES = 1e-6
 
 
 def finding(table: Table, check: Check, broken: DataFrame, example: Column) -> DataFrame:
@@ -43,7 +43,8 @@ def collected(frames: list[tuple[Table, Check, DataFrame]]) -> list[Outcome]:
     return found
 
 
-def _told(*columns: str) -> Column:
+def shown(*columns: str) -> Column:
+    """Return the columns with their names, as text."""
     parts = [F.concat(F.lit(f"{name}="), F.coalesce(F.col(name).cast("string"), F.lit("null"))) for name in columns]
     return F.concat_ws(", ", *parts)
 
@@ -51,7 +52,7 @@ def _told(*columns: str) -> Column:
 def repeated_keys(table: Table, rows: DataFrame) -> DataFrame:
     """Count the keys that more than one of the ``rows`` has."""
     repeated = rows.groupBy(*table.key).agg(F.count(F.lit(1)).alias("_times")).filter("_times > 1")
-    return finding(table, checks.KEY_UNIQUE, repeated, _told(*table.key))
+    return finding(table, checks.KEY_UNIQUE, repeated, shown(*table.key))
 
 
 def orphans(table: Table, rows: DataFrame, parents: Mapping[ForeignKey, DataFrame]) -> DataFrame:
@@ -85,7 +86,7 @@ def broken_histories(versions: DataFrame) -> DataFrame:
         )
     )
     broken = step.groupBy("shipment_id").agg(F.count_if("_broken").alias("_steps")).filter("_steps > 0")
-    return finding(SHIPMENT_VERSIONS, checks.SCD2, broken, _told("shipment_id"))
+    return finding(SHIPMENT_VERSIONS, checks.SCD2, broken, shown("shipment_id"))
 
 
 def incomplete(versions: DataFrame, analytics: DataFrame) -> DataFrame:
@@ -95,7 +96,7 @@ def incomplete(versions: DataFrame, analytics: DataFrame) -> DataFrame:
     broken = live.join(there, F.col("shipment_id") == F.col("_id"), "left").filter(
         F.col("_live") != F.coalesce("_there", F.lit(False))
     )
-    return finding(SHIPMENT_ANALYTICS, checks.COMPLETE, broken, _told("shipment_id", "_live"))
+    return finding(SHIPMENT_ANALYTICS, checks.COMPLETE, broken, shown("shipment_id", "_live"))
 
 
 def disagreeing_excursions(analytics: DataFrame, excursions: DataFrame) -> DataFrame:
@@ -107,9 +108,9 @@ def disagreeing_excursions(analytics: DataFrame, excursions: DataFrame) -> DataF
     broken = analytics.join(told, F.col("shipment_id") == F.col("_id"), "left").filter(
         (F.col("excursion_count") != F.coalesce("_count", none))
         | (F.col("violation_count") != F.coalesce("_readings", none))
-        | (F.abs(F.col("excursion_minutes") - F.coalesce("_minutes", none)) > _SAME_MINUTES)
+        | (F.abs(F.col("excursion_minutes") - F.coalesce("_minutes", none)) > SAME_MINUTES)
     )
-    return finding(TEMPERATURE_EXCURSIONS, checks.EXCURSIONS_AGREE, broken, _told("shipment_id", "excursion_count"))
+    return finding(TEMPERATURE_EXCURSIONS, checks.EXCURSIONS_AGREE, broken, shown("shipment_id", "excursion_count"))
 
 
 def overlaps(new: DataFrame, assignments: DataFrame) -> DataFrame:
@@ -132,7 +133,7 @@ def overlaps(new: DataFrame, assignments: DataFrame) -> DataFrame:
         & before("o_", ""),
         "left_semi",
     )
-    return finding(TRUCK_ASSIGNMENTS, checks.OVERLAPS, both, _told("vehicle_id", "assignment_id"))
+    return finding(TRUCK_ASSIGNMENTS, checks.OVERLAPS, both, shown("vehicle_id", "assignment_id"))
 
 
 def counted(rows: DataFrame, by: Sequence[str], name: str) -> DataFrame:

@@ -76,6 +76,8 @@ SOUND: dict[str, dict[str, Any]] = {
     gold.SHIPMENT_ANALYTICS.full_name: _ROW,
     gold.TEMPERATURE_EXCURSIONS.full_name: lakes.excursion(),
     dispositions.EXCURSION_DISPOSITIONS.full_name: _DISPOSITION,
+    gold.FLEET_DAILY.full_name: lakes.truck_day(STAMP),
+    gold.ROUTE_DAILY.full_name: lakes.route_day(STAMP),
     ops.DQ_METRICS.full_name: _CHECK,
 }
 BREAKING: dict[tuple[str, str], dict[str, Any]] = {
@@ -117,6 +119,16 @@ BREAKING: dict[tuple[str, str], dict[str, Any]] = {
     ("gold.excursion_dispositions", "decision_known"): {"decision": "keep"},
     ("gold.excursion_dispositions", "via_known"): {"via": "mail"},
     ("gold.excursion_dispositions", "ended_at_in_order"): {"ended_at": at(9)},
+    ("gold.fleet_daily", "reading_count_in_order"): {"outlier_count": 4},
+    ("gold.fleet_daily", "deliveries_in_order"): {"on_time_deliveries": 1},
+    ("gold.fleet_daily", "severities"): {"minor_excursions": 1},
+    ("gold.fleet_daily", "not_empty"): {
+        **dict.fromkeys(("shipments", "reading_count", "excursion_count", "major_excursions"), 0)
+    },
+    ("gold.route_daily", "shipments_positive"): {"shipments": 0, "major_alerts": 0},
+    ("gold.route_daily", "shipments_in_order"): {"deliveries": 3},
+    ("gold.route_daily", "deliveries_in_order"): {"on_time_deliveries": 1},
+    ("gold.route_daily", "alerts"): {"minor_alerts": 2},
     ("ops.dq_metrics", "severity_known"): {"severity": "info"},
     ("ops.dq_metrics", "status_known"): {"status": "ok"},
 }

@@ -37,6 +37,10 @@ PLANTED: dict[tuple[str, str], str] = {
     ("gold.shipment_analytics", "complete"): "shipment_id=S3",
     ("gold.shipment_analytics", "total_complete"): "live shipments",
     ("gold.temperature_excursions", "excursions_agree"): "shipment_id=S2",
+    ("gold.fleet_daily", "figures_agree"): "truck_id=MH12AB1234, day=2026-11-01",
+    ("gold.route_daily", "figures_agree"): "origin_city=null, destination_city=Leh, day=2026-11-01",
+    ("gold.fleet_daily", "total_figures"): "3 excursions of 2",
+    ("gold.route_daily", "total_figures"): "9 shipments of 4",
     ("gold.shipment_analytics", "recomputed"): "S3",
     ("gold.shipment_analytics", "hold_minutes"): "computed with 30, set is 60",
     ("bronze.rejected_records", "rejection_rate"): "1 of 3 versions",
@@ -126,3 +130,6 @@ def _answers(lake: Lake) -> None:
     ghost = lakes.analytics("GHOST", stamp, empty=True)
     lakes.append(lake, gold.SHIPMENT_ANALYTICS, again, ghost, stamp=stamp)
     lakes.append(lake, gold.TEMPERATURE_EXCURSIONS, lakes.excursion(excursion_no=2), stamp=stamp)
+    # Two excursions too many are told of, and seven shipments are made up.
+    lakes.append(lake, gold.FLEET_DAILY, lakes.truck_day(stamp, major_excursions=2, excursion_count=2), stamp=stamp)
+    lakes.append(lake, gold.ROUTE_DAILY, lakes.route_day(stamp, destination_city="Leh", shipments=7), stamp=stamp)

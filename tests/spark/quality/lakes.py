@@ -57,6 +57,8 @@ def healthy(root: Path) -> None:
     stamp = lake.new_stamp()
     append(lake, gold.SHIPMENT_ANALYTICS, analytics("S1", stamp), analytics("S2", stamp, empty=True), stamp=stamp)
     append(lake, gold.TEMPERATURE_EXCURSIONS, excursion(), stamp=stamp)
+    append(lake, gold.FLEET_DAILY, truck_day(stamp), stamp=stamp)
+    append(lake, gold.ROUTE_DAILY, route_day(stamp), stamp=stamp)
 
 
 def _settle(lake: Lake, first: int, second: int) -> None:
@@ -148,6 +150,7 @@ def analytics(shipment_id: str, stamp: int, *, empty: bool = False, **values: An
         "temperature_alert": not empty,
         "alert_severity": "None" if empty else "Major",
         "avg_temperature_severity": "None",
+        "created_at": at(0),
         "updated_at": instant(stamp),
         "year": 2026,
         "month": 11,
@@ -167,6 +170,42 @@ def excursion(**values: Any) -> dict[str, Any]:
         "peak_deviation": 3.0,
         "peak_at": at(10),
         "severity": "Major",
+        "year": 2026,
+        "month": 11,
+    } | values
+
+
+def truck_day(stamp: int, **values: Any) -> dict[str, Any]:
+    """Return what the three readings and the excursion of ``healthy`` make; no trip of an answer begins there."""
+    counts = ("shipments", "outlier_count", "minor_excursions", "critical_excursions", "deliveries")
+    return {
+        "truck_id": "MH12AB1234",
+        "day": at(0).date(),
+        **dict.fromkeys((*counts, "on_time_deliveries"), 0),
+        "reading_count": 3,
+        "covered_minutes": 20.0,
+        "excursion_count": 1,
+        "excursion_minutes": 10.0,
+        "major_excursions": 1,
+        "max_deviation": 3.0,
+        "delay_minutes": 0.0,
+        "updated_at": instant(stamp),
+        "year": 2026,
+        "month": 11,
+    } | values
+
+
+def route_day(stamp: int, **values: Any) -> dict[str, Any]:
+    """Return what both shipments of ``healthy`` make, of which nobody knows the cities."""
+    return {
+        "day": at(0).date(),
+        **dict.fromkeys(("deliveries", "on_time_deliveries", "minor_alerts", "critical_alerts"), 0),
+        "shipments": 2,
+        "delay_minutes": 0.0,
+        "excursion_count": 1,
+        "excursion_minutes": 10.0,
+        "major_alerts": 1,
+        "updated_at": instant(stamp),
         "year": 2026,
         "month": 11,
     } | values

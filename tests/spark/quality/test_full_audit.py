@@ -36,6 +36,8 @@ SILENT: tuple[tuple[Table, dict[str, Any], dict[str, Any], str], ...] = (
     ),
     (silver.SHIPMENT_VERSIONS, {"shipment_id": "S1", "version": 1}, {"destination_city": "Leh"}, "differs"),
     (gold.SHIPMENT_ANALYTICS, {"shipment_id": "S1"}, {"mean_kinetic_temperature": 1.0}, "shipment_id=S1 differs"),
+    (gold.FLEET_DAILY, {"truck_id": "MH12AB1234"}, {"covered_minutes": 1.0}, "truck_id=MH12AB1234"),
+    (gold.ROUTE_DAILY, {"origin_city": "Pune"}, {"delay_minutes": 1.0}, "origin_city=Pune"),
 )
 
 
