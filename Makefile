@@ -110,6 +110,13 @@ test-stack: install-dev ## End to end on the real stack, in a home of its own
 test-kills: install-dev ## Kill each part of the running stack in the middle of a run (an hour)
 	@$(VENV)/bin/python -m pytest --timeout 2400 tests/kills
 
+ONLY ?=
+READINGS ?=
+ROUNDS ?=
+.PHONY: bench
+bench: install-dev ## Measure the promised figures beside their baselines; ONLY=P1,P2 ROUNDS=5 READINGS=7200000 SMALL=1 (hours)
+	@$(VENV)/bin/python -m benchmarks --only "$(ONLY)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(READINGS),--readings $(READINGS)) $(if $(SMALL),--small)
+
 .PHONY: bench-history
 bench-history: install-dev ## Measure what an hour costs with a year of history against one day (some minutes)
 	@$(SPARK)/bin/python -m benchmarks.history

@@ -1,0 +1,58 @@
+"""The figures that are promised, and who measures them. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from benchmarks.figures import Figure
+
+AIRFLOW, SPARK = ".venv", ".venv-spark"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A module that measures ``figures`` in the Python of ``environment``; ``options`` are further ones it takes."""
+
+    module: str
+    environment: str
+    figures: tuple[Figure, ...]
+    options: tuple[str, ...] = ()
+
+
+BENCHMARKS = (
+    Benchmark(
+        "benchmarks.hourly_run",
+        AIRFLOW,
+        (
+            Figure("P1", "an hourly run through Airflow ÷ one stock spark-submit", 1.0, "s"),
+            Figure("P6", "peak memory of an hourly run; baseline: of the stock spark-submit", 4.0, "GB"),
+            Figure("P8", "time of the run without a Spark driver ÷ the run", 0.1, "s"),
+        ),
+    ),
+    Benchmark(
+        "benchmarks.start_up",
+        AIRFLOW,
+        (
+            Figure("P7", "the first `logistics up`; baseline: `airflow standalone`", 60.0, "s"),
+            Figure("P7.second", "`logistics up` after `down`; baseline: the first", 20.0, "s"),
+            Figure("P7.again", "`logistics up` of a running stack; baseline: the first", 20.0, "s"),
+        ),
+    ),
+)
+
+
+def chosen(only: Collection[str]) -> list[tuple[Benchmark, tuple[Figure, ...]]]:
+    """Return the benchmarks that are needed for ``only`` (ids as in P2; none = all), and the figures asked of each.
+
+    Raises:
+        ValueError: there is no such figure.
+    """
+    known = {figure.id.partition(".")[0] for one in BENCHMARKS for figure in one.figures}
+    if unknown := sorted(set(only) - known):
+        raise ValueError(f"there is no figure {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    wanted = [
+        (one, tuple(figure for figure in one.figures if not only or figure.id.partition(".")[0] in only))
+        for one in BENCHMARKS
+    ]
+    return [(one, figures) for one, figures in wanted if figures]

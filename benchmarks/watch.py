@@ -1,0 +1,126 @@
+"""What processes hold and which of them are Spark drivers, from /proc: by descent from a process, so none is missed.
+
+Memory is the proportional set (PSS): a page that several processes share is counted once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PROC = Path("/proc")
+_LOOK_SECONDS, _WEIGH_SECONDS = 0.2, 1.0
+_GONE = (FileNotFoundError, ProcessLookupError)
+_SUBMIT, _LAUNCHER = "org.apache.spark.deploy.SparkSubmit", "org.apache.spark.launcher.Main"
+Interval = tuple[float, float]
+
+
+@dataclass
+class Seen:
+    """What was seen: the greatest memory in bytes, and when each driver was there, in seconds since 1970."""
+
+    peak_bytes: int = 0
+    drivers: dict[int, Interval] = field(default_factory=dict)
+
+    def drivers_missing(self, began: float, ended: float) -> float:
+        """Return for how many seconds of a span no driver was alive."""
+        return (ended - began) - covered(self.drivers.values(), began, ended)
+
+
+def covered(intervals: Iterable[Interval], began: float, ended: float) -> float:
+    """Return how many seconds of a span lie in at least one of the intervals."""
+    total, reached = 0.0, began
+    for start, end in sorted(intervals):
+        first, last = max(start, reached), min(end, ended)
+        if last > first:
+            total += last - first
+            reached = last
+    return total
+
+
+def is_driver(words: Sequence[str], scripts: Collection[str]) -> bool:
+    """Whether a command is a Spark driver that runs one of ``scripts``: its JVM, or its Python.
+
+    What only launches one is none: the tether, the shell script, and the JVM that puts the command together.
+    """
+    if not words:
+        return False
+    program = words[0].rpartition("/")[2]
+    if program == "java":
+        is_submit = _SUBMIT in words and _LAUNCHER not in words
+        return is_submit and any(word in scripts for word in words)
+    return program.startswith("python") and len(words) > 1 and words[1] in scripts
+
+
+@contextmanager
+def watching(roots: Collection[int], scripts: Collection[str]) -> Iterator[Seen]:
+    """Watch the processes ``roots`` and all that descend from them, until the end of the block."""
+    seen, stop = Seen(), threading.Event()
+    failed: list[BaseException] = []
+
+    def watch() -> None:
+        try:
+            _watch(roots, scripts, seen, stop)
+        except BaseException as error:  # noqa: BLE001 - raised where it can be seen
+            failed.append(error)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        watcher.join()
+    if failed:
+        raise failed[0]
+
+
+def _watch(roots: Collection[int], scripts: Collection[str], seen: Seen, stop: threading.Event) -> None:
+    weighed = 0.0
+    while not stop.is_set():
+        family = descendants(roots)
+        now = time.time()
+        for pid in family:
+            if is_driver(_words(pid), scripts):
+                seen.drivers[pid] = (seen.drivers.get(pid, (now, now))[0], now)
+        if now - weighed >= _WEIGH_SECONDS:
+            seen.peak_bytes = max(seen.peak_bytes, sum(_pss(pid) for pid in family))
+            weighed = now
+        stop.wait(_LOOK_SECONDS)
+
+
+def descendants(roots: Collection[int]) -> set[int]:
+    """Return the processes and all that descend from them now."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            with suppress(*_GONE):
+                # Behind the command's name, which may hold anything: the state, then the parent.
+                after = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+                children[int(after[1])].append(int(entry.name))
+    found, waiting = set(), list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += children[pid]
+    return found
+
+
+def _words(pid: int) -> list[str]:
+    with suppress(*_GONE):
+        return (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    return []
+
+
+def _pss(pid: int) -> int:
+    with suppress(*_GONE):
+        for line in (_PROC / str(pid) / "smaps_rollup").read_bytes().splitlines():
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0

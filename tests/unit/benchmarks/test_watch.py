@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from benchmarks.rounds import interleaved
+from benchmarks.watch import Seen, covered, descendants, is_driver, watching
+
+JOB = "/product/jobs/silver_iot.py"
+
+
+@pytest.mark.parametrize(
+    ("intervals", "seconds"),
+    [
+        ([], 0.0),
+        ([(2.0, 4.0)], 2.0),
+        ([(0.0, 4.0), (8.0, 99.0)], 5.0),  # cut at both ends of the span 1..10
+        ([(2.0, 6.0), (3.0, 4.0), (5.0, 8.0)], 6.0),  # side by side and within each other
+        ([(20.0, 30.0)], 0.0),
+    ],
+)
+def test_time_with_a_driver_is_counted_once(intervals: list[tuple[float, float]], seconds: float) -> None:
+    assert covered(intervals, 1.0, 10.0) == pytest.approx(seconds)
+    seen = Seen(drivers=dict(enumerate(intervals)))
+    assert seen.drivers_missing(1.0, 10.0) == pytest.approx(9.0 - seconds)
+
+
+@pytest.mark.parametrize(
+    ("command", "driver"),
+    [
+        (f"/jvm/bin/java -cp x org.apache.spark.deploy.SparkSubmit --master m {JOB} --run-id r", True),
+        (f"/venv/bin/python3.11 {JOB} --run-id r", True),
+        (f"/venv/bin/python -IS /product/jobs/tether.py 7 /venv/bin/spark-submit {JOB}", False),
+        (f"bash /venv/bin/spark-submit --master m {JOB}", False),
+        (f"/jvm/bin/java -cp x org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit {JOB}", False),
+        ("/jvm/bin/java org.apache.spark.deploy.SparkSubmit --class org.apache.spark.sql.connect.Server", False),
+        ("", False),
+    ],
+)
+def test_only_what_runs_the_job_is_a_driver(command: str, driver: bool) -> None:
+    assert is_driver(command.split(), {JOB}) is driver
+
+
+def test_descendants_are_found_and_weighed_while_they_live() -> None:
+    nested = (
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = bytes(range(250)) * 360_000; input()'])"
+    )
+    with subprocess.Popen([sys.executable, "-c", nested], stdin=subprocess.PIPE) as child:
+        with watching([child.pid], ()) as seen:
+            deadline = time.monotonic() + 60
+            while seen.peak_bytes < 90_000_000 and time.monotonic() < deadline:
+                time.sleep(0.1)
+        assert len(descendants([child.pid])) == 2
+        assert child.pid in descendants([os.getpid()])
+        child.communicate(b"\n")
+    assert seen.peak_bytes >= 90_000_000
+
+
+def test_sides_take_turns_and_the_warm_up_does_not_count() -> None:
+    order: list[tuple[str, int]] = []
+
+    def side(name: str, number: int) -> int:
+        order.append((name, number))
+        return number
+
+    found = interleaved({name: lambda n, name=name: side(name, n) for name in ("ours", "theirs")}, 2)  # type: ignore[misc]
+    assert found == {"ours": [0, 1], "theirs": [0, 1]}
+    assert [name for name, _ in order] == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
