@@ -71,7 +71,7 @@ class Hour:
         chosen = "SELECT shipment_id FROM logistics.shipments WHERE status <> %s ORDER BY shipment_id LIMIT %s"
         with psycopg.connect(self._stack.source_dsn()) as connection:
             changed = connection.execute(
-                f"UPDATE logistics.shipments SET status = %s WHERE shipment_id IN ({chosen})",  # noqa: S608 - no input
+                f"UPDATE logistics.shipments SET status = %s WHERE shipment_id IN ({chosen})",
                 (status, status, SHIPMENTS),
             ).rowcount
         if changed != SHIPMENTS:
@@ -165,14 +165,13 @@ def _admission(stack: Stack) -> Path:
 def main() -> None:
     """Measure."""
     wanted = rounds.options(__doc__, rounds=5).parse_args()
-    count = 1 if wanted.small else wanted.rounds
     with of_its_own() as stack:
         stack.must("up")
         stack.must("seed")
         rounds.say("first run, of the sample fleet", stack.must("run"))
         hour = Hour(stack)
         sides = {"the hourly run": lambda _: ours(stack, hour), "the stock submit": lambda _: stock(stack)}
-        found = rounds.interleaved(sides, count)
+        found = rounds.measured(sides, wanted)
     mine, other = found.values()
     missing = [cost.without_driver for cost in mine]
     figures.dump(

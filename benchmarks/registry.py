@@ -31,6 +31,12 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "benchmarks.day_of_fleet",
+        AIRFLOW,
+        (Figure("P3", "a day of 5,000 trucks, landing → Gold ÷ DuckDB and delta-rs", 0.5, "rows/s", at_least=True),),
+        ("readings",),
+    ),
+    Benchmark(
         "benchmarks.start_up",
         AIRFLOW,
         (

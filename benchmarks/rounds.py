@@ -38,6 +38,11 @@ def interleaved(sides: Mapping[str, Callable[[int], T]], rounds: int, *, warm_up
     return found
 
 
+def measured(sides: Mapping[str, Callable[[int], T]], wanted: argparse.Namespace) -> dict[str, list[T]]:
+    """Take turns as the options say: a small scale is one round, and that counts."""
+    return interleaved(sides, 1, warm_up=0) if wanted.small else interleaved(sides, wanted.rounds)
+
+
 def say(what: str, seconds: float | None = None) -> None:
     """Tell on stderr how far it is."""
     print(f"  {what}" + ("" if seconds is None else f": {seconds:.1f} s"), file=sys.stderr, flush=True)

@@ -116,7 +116,7 @@ def main() -> None:
         return times[0]
 
     sides = {"logistics up": side, "airflow standalone": lambda _: standalone()}
-    found = rounds.interleaved(sides, 1 if wanted.small else wanted.rounds, warm_up=0 if wanted.small else 1)
+    found = rounds.measured(sides, wanted)
     first, second, again = ([times[n] for times in starts] for n in range(3))
     figures.dump(
         [

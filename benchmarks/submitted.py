@@ -1,0 +1,93 @@
+"""A job of the product, submitted as the product submits it, on ``local[2]`` and in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.watch import watching
+from smart_logistics import settings
+from smart_logistics.jobs import marks, submit
+from smart_logistics.jobs.catalog import Job
+from smart_logistics.lake import spark_conf
+from smart_logistics.stack import java
+from smart_logistics.stack.home import Home
+
+MASTER = "local[2]"
+LAKEHOUSE, LANDING = "lakehouse", "landing"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job told, how many seconds it took from the submit to its end, and its greatest memory (PSS) in bytes."""
+
+    told: Mapping[str, Any]
+    seconds: float
+    peak_bytes: int
+
+
+def run(job: Job, folder: Path, *, memory: str = "", source_dsn: str | None = None, **values: str) -> Done:
+    """Submit a job over ``folder/lakehouse`` and ``folder/landing`` and wait for its end.
+
+    Args:
+        job: which.
+        folder: where its data lies, and its scratch files and log.
+        memory: of the driver, where another than the product's is meant: on ``local`` it is the executor, too.
+        source_dsn: for the jobs that read the source.
+        values: settings of the job that differ from their defaults.
+
+    Raises:
+        RuntimeError: it failed; with the end of its log.
+    """
+    (folder / LANDING).mkdir(exist_ok=True)
+    arguments = job.arguments(
+        run_id="benchmark",
+        lakehouse=str(folder / LAKEHOUSE),
+        landing=str(folder / LANDING),
+        setting=lambda name: values.get(name) or settings.BY_NAME[name].default or "",
+    )
+    command = submit.command(
+        job, master=MASTER, properties_file=str(_properties(folder, memory)), name=job.name, arguments=arguments
+    )
+    log, began = folder / f"{job.name}.log", time.monotonic()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, env=environment(job, source_dsn), stdout=output, stderr=subprocess.STDOUT) as driver,
+        watching([driver.pid], ()) as seen,
+    ):
+        code = driver.wait()
+        seconds = time.monotonic() - began
+    text = log.read_text(errors="replace")
+    told = [line for line in text.splitlines() if line.startswith(marks.RESULT)]
+    if code or not told:
+        raise RuntimeError(f"{job.name} ended with {code}:\n{text[-4000:]}")
+    return Done(json.loads(told[-1].removeprefix(marks.RESULT)), seconds, seen.peak_bytes)
+
+
+def environment(job: Job, source_dsn: str | None) -> dict[str, str]:
+    """Return what the submitted process gets; its Java is the one that the stack would take."""
+    loaded = settings.load()
+    kept = submit.environment(job, source_dsn=source_dsn)
+    return kept | {"JAVA_HOME": str(java.find(loaded, Home.of(loaded)).home), "SPARK_LOCAL_IP": "127.0.0.1"}
+
+
+def jars() -> Path:
+    """Return the folder of the jars that ``make install`` resolved."""
+    return Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+
+
+def _properties(folder: Path, memory: str) -> Path:
+    python = str(Path(submit.SPARK_SUBMIT).with_name("python"))
+    conf = spark_conf.job_properties(jars(), folder / "scratch")
+    conf |= spark_conf.cluster_properties(MASTER, python=python, cores=2)
+    if memory:
+        conf["spark.driver.memory"] = memory
+    file = folder / "spark.conf"
+    file.write_text(spark_conf.render(conf))
+    return file
