@@ -77,6 +77,7 @@ EXPECTED_SECONDS = {
     "lakehouse_maintenance": 120,
     "full_audit": 120,
     "clean_up": 60,
+    "look": 20,
 }
 
 
