@@ -53,9 +53,11 @@ class Stack:
         assert result.returncode == 0, f"{words}: {result.returncode}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
         return result.stdout
 
-    def run(self) -> dict[str, Any]:
-        """Run the pipeline, which must succeed, and return what `--json` prints."""
-        printed: dict[str, Any] = json.loads(self.must("run", "--json", "--timeout", "1100"))
+    def run(self, seconds: int = 1100) -> dict[str, Any]:
+        """Run the pipeline, which must succeed within so many seconds, and return what `--json` prints."""
+        printed: dict[str, Any] = json.loads(
+            self.must("run", "--json", "--timeout", str(seconds), timeout=seconds + 100)
+        )
         assert printed["state"] == "success"
         return printed
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.stack import Stack
+from tests.kills.runs import LONGEST_SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +32,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterato
             "SMTP_TO": "oncall@example.org",
         },
     )
-    one.must("up")
-    one.must("seed")
-    one.run()
-    yield one
-    one.call("down")
+    try:
+        one.must("up")
+        one.must("seed")
+        one.run(LONGEST_SECONDS)
+        yield one
+    finally:
+        one.call("down")

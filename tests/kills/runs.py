@@ -23,7 +23,7 @@ from tests.e2e.stack import CONSOLE, Stack
 from tests.kills.drivers import never_two_at_once, wait_until
 
 # A run that waits for the heartbeat of a lost task, and tries again, on a machine with much else to do.
-_LONGEST_SECONDS = 1500
+LONGEST_SECONDS = 1500
 
 
 def news(stack: Stack, minute: int) -> None:
@@ -49,7 +49,7 @@ def news(stack: Stack, minute: int) -> None:
 
 def start(stack: Stack) -> subprocess.Popen[str]:
     """Start a run and return the command that waits for it."""
-    words = [str(CONSOLE), "run", "--json", "--timeout", str(_LONGEST_SECONDS)]
+    words = [str(CONSOLE), "run", "--json", "--timeout", str(LONGEST_SECONDS)]
     return subprocess.Popen(
         words, env=stack.environment, cwd=stack.home.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -58,7 +58,7 @@ def start(stack: Stack) -> subprocess.Popen[str]:
 def ended(stack: Stack, command: subprocess.Popen[str] | None = None) -> str:
     """Return the state in which the last run ended, whoever of those who know it had to be waited for."""
     if command is not None:
-        command.communicate(timeout=_LONGEST_SECONDS + 100)
+        command.communicate(timeout=LONGEST_SECONDS + 100)
     stack.must("up")
     return str(wait_until(lambda: (run := last_run(stack))["state"] in ENDED and run["state"], 900, "the run's end"))
 
@@ -104,7 +104,7 @@ def converging(
         assert fails is None or fails is (state == "failed"), state
         if state == "failed":
             wait_until(lambda: len(incidents(mailbox)) > told, 90, "an alert")
-            assert stack.run()["state"] == "success"
+            assert stack.run(LONGEST_SECONDS)["state"] == "success"
             wait_until(lambda: "well again" in incidents(mailbox)[-1], 60, "the end of the incident")
     # What would be told twice, would be told by now.
     time.sleep(5)

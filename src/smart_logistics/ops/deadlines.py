@@ -14,6 +14,7 @@ from smart_logistics.lake import tables
 
 WARNING, BREACH = "warn", "error"
 _USUAL_OF, _USUAL_NEEDS = 20, 5
+_USUAL_RUNS = 10
 # So much longer than usual, and by so many seconds: a task of a second that takes three is none of interest.
 _TIMES, _SECONDS = 2.0, 120.0
 
@@ -67,7 +68,7 @@ def usual_run_seconds(lakehouse: str, dag_id: str) -> float | None:
     wanted = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success") & pc.field("duration_s").is_valid()
     columns = ["ended_at", "duration_s", "run_type"]
     rows = log.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).sort_by("ended_at").to_pylist()
-    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-_USUAL_OF:]
+    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-_USUAL_RUNS:]
     return median(last) if len(last) >= _USUAL_NEEDS else None
 
 
