@@ -109,6 +109,14 @@ def _endpoint(text: str) -> tuple[str, int]:
     return host, _port(port)
 
 
+def _page(text: str) -> str:
+    """Read the address of a folder of pages."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError("must be an http(s) URL without user and password")
+    return text.strip().rstrip("/")
+
+
 def _lineage(text: str) -> str | None:
     """Read where lineage goes; ``off`` is nowhere."""
     place = text.strip()
@@ -154,6 +162,7 @@ SETTINGS: tuple[Setting, ...] = (
         "class of the Airflow secrets backend that holds the connections with secrets; default a file in the home",
     ),
     Setting("SECRETS_BACKEND_KWARGS", "{}", Kind.PRIVATE, "its arguments, a JSON object", _object),
+    Setting("DOCS_URL", None, Kind.DAG, "where the pages of docs/ are served; alerts then link there", _page),
     Setting("STATSD", None, Kind.STACK, "host:port of a StatsD server that Airflow's and our metrics go to", _endpoint),
     Setting("OTEL", None, Kind.STACK, "host:port of an OpenTelemetry collector (OTLP over HTTP) instead", _endpoint),
     Setting(

@@ -79,7 +79,7 @@ def on_deadline_missed(missed: Missed, next_step: str) -> None:
         ("Why", missed.detail),
         ("Allowed", f"{missed.limit_minutes:g} min"),
         ("Meaning for the data", "Gold is older than it should be; nothing is lost."),
-        ("More", f"{error_record.GUIDE}#a-run-that-takes-too-long"),
+        ("More", error_record.address(f"{error_record.GUIDE}#a-run-that-takes-too-long")),
         ("Next step", next_step),
     )
     what = missed.deadline if missed.severity == BREACH else "slow"
@@ -147,7 +147,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None, cause: Cal
         ("Why", why),
         *_since(incident),
         ("Meaning for the data", _NOTHING_LOST),
-        ("More", error_record.guide(None)),
+        ("More", error_record.address(error_record.guide(None))),
         ("Next step", f"See the run in Airflow's grid. {_NEXT_STEP}"),
     )
     tell(Message(f"{_SUBJECT} a run of {dag_id} failed", facts), key, since=start)
@@ -188,7 +188,7 @@ def _since(incident: incidents.Incident) -> list[tuple[str, str]]:
 
 def _what_to_do(error: object) -> list[tuple[str, str]]:
     remedy = error.remedy if isinstance(error, LogisticsError) else ""
-    return [*([("What to do", remedy)] if remedy else []), ("More", error_record.guide(error))]
+    return [*([("What to do", remedy)] if remedy else []), ("More", error_record.address(error_record.guide(error)))]
 
 
 def _committed(context: Context) -> list[tuple[str, str]]:

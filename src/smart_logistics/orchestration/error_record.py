@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smart_logistics import settings
 from smart_logistics.errors import LogisticsError
 from smart_logistics.orchestration.driver_log import DriverLog
 
@@ -17,6 +18,12 @@ def guide(error: object) -> str:
     """Return the entry of the troubleshooting page that an error belongs to."""
     kind = type(error) if isinstance(error, LogisticsError) else LogisticsError
     return f"{GUIDE}#{kind.guide}"
+
+
+def address(page: str) -> str:
+    """Return a page of docs/ as a link where LOGISTICS_DOCS_URL says where they are served, else as its path."""
+    base = settings.load()["DOCS_URL"]
+    return f"{base}/{page.removeprefix('docs/')}" if base else page
 
 
 def driver_of(context: Context | None) -> DriverLog | None:

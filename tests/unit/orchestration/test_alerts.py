@@ -99,6 +99,15 @@ def test_an_alert_points_at_a_heading_that_is_there(sent: list[Message], kind: t
     assert anchor in headings(REPOSITORY / page)
 
 
+def test_where_the_pages_are_served_an_alert_links_there(sent: list[Message], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGISTICS_DOCS_URL", "https://git.example/docs/")
+    error = SourceUnavailable("no answer")
+    alerts.on_task_failure(failure(exception=error))
+    link = f"https://git.example/docs/troubleshooting.md#{error.guide}"
+    assert dict(sent[0].facts)["More"] == link
+    assert f'<a href="{link}">' in sent[0].html()
+
+
 def headings(page: Path) -> set[str]:
     """Return the anchors that a page offers, made as its viewers make them."""
     found = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
