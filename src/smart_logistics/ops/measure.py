@@ -129,12 +129,17 @@ def _newest_in_gold(lakehouse: str) -> datetime | None:
 
 def _landing(landing: Path) -> Iterator[Sample]:
     now = time.time()
-    ages = list(_ages(landing, now))
+    ages = list(waiting(landing, now))
     yield m.FILES_WAITING.sample(len(ages))
     yield m.OLDEST_FILE.sample(max(ages, default=0))
 
 
-def _ages(landing: Path, now: float) -> Iterator[float]:
+def waiting(landing: Path, now: float) -> Iterator[float]:
+    """Yield how many seconds each file waits that will be taken.
+
+    Raises:
+        SourceUnavailable: the folder cannot be read.
+    """
     for name in eligible(landing, 0, now):
         with suppress(FileNotFoundError):  # taken since it was listed
             # A sender's clock may be wrong: the kernel's own stamp says when the file really came.

@@ -54,7 +54,8 @@ def _task_failed(context: Context) -> None:
     error = context.get("exception")
     job = JOBS.get(ti.task_id)
     run = context.get("dag_run")
-    incident = incidents.failed(folder(), ti.dag_id, ti.run_id, datetime.now(UTC), reason(error))
+    guide = error_record.guide(error)
+    incident = incidents.failed(folder(), ti.dag_id, ti.run_id, datetime.now(UTC), reason(error), guide)
     facts = [
         ("What", f"Task {ti.task_id} of {ti.dag_id} failed" + (f" ({job.purpose})" if job else "")),
         ("Why", reason(error)),
@@ -141,7 +142,7 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None, cause: Cal
         return  # history that nobody waits for; or the failed task's own alert may be under way
     stats.count("alerts", kind="run_failed")
     why = why or (cause(run_id) if cause else "") or NOT_KNOWN
-    incident = incidents.failed(folder(), dag_id, run_id, end, why)
+    incident = incidents.failed(folder(), dag_id, run_id, end, why, error_record.guide(None))
     facts = (
         ("What", f"Run {run_id} of {dag_id} failed at {run['end_date']}"),
         ("Why", why),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,12 +16,16 @@ from smart_logistics.orchestration import kept
 
 @dataclass(frozen=True)
 class Incident:
-    """A DAG whose last run failed: since when, why the first one did, and the runs that failed since."""
+    """A DAG whose last run failed: since when, why the first one did, and the runs that failed since.
+
+    ``guide`` is where the troubleshooting page tells of that cause.
+    """
 
     dag_id: str
     since: str
     cause: str
     runs: tuple[str, ...]
+    guide: str = ""
 
     @property
     def count(self) -> str:
@@ -44,12 +48,12 @@ def current(folder: Path, dag_id: str) -> Incident | None:
     return Incident(**{**found, "runs": tuple(found["runs"])})
 
 
-def failed(folder: Path, dag_id: str, run_id: str, at: datetime, cause: str) -> Incident:
+def failed(folder: Path, dag_id: str, run_id: str, at: datetime, cause: str, guide: str = "") -> Incident:
     """Note that a run failed and return the incident that it belongs to. Repeating it changes nothing."""
-    found = current(folder, dag_id) or Incident(dag_id, at.isoformat(timespec="seconds"), cause, ())
+    found = current(folder, dag_id) or Incident(dag_id, at.isoformat(timespec="seconds"), cause, (), guide)
     if run_id in found.runs:
         return found
-    found = Incident(dag_id, found.since, found.cause, (*found.runs, run_id))
+    found = replace(found, runs=(*found.runs, run_id))
     kept.write(_path(folder, dag_id), asdict(found))
     return found
 

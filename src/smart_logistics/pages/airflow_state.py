@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 from airflow.api.common.airflow_health import get_airflow_health
 from airflow.models.dag import DagModel
@@ -17,6 +19,45 @@ from smart_logistics.ops.measures import Sample
 from smart_logistics.orchestration.run_record import DAG_IDS
 
 _UNFINISHED = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Flying:
+    """A run that has not ended: its state, and since when it has been waiting or running."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Now:
+    """What Airflow's database says of this moment.
+
+    Runs that have not ended, paused DAGs, parts of Airflow that are not healthy, DAG files that cannot be read.
+    """
+
+    flying: list[Flying]
+    paused: list[str]
+    unhealthy: list[str]
+    import_errors: int
+
+
+def now() -> Now:
+    """Ask Airflow's database."""
+    with create_session() as session:
+        runs = session.execute(
+            select(DagRun.dag_id, DagRun.run_id, DagRun.state, func.coalesce(DagRun.start_date, DagRun.queued_at))
+            .where(DagRun.dag_id.in_(DAG_IDS), DagRun.state.in_(_UNFINISHED))
+            .order_by(DagRun.queued_at)
+        )
+        flying = [Flying(*row) for row in runs]
+        paused = select(DagModel.dag_id).where(DagModel.dag_id.in_(DAG_IDS), DagModel.is_paused)
+        errors = session.scalar(select(func.count()).select_from(ParseImportError)) or 0
+        stopped = list(session.scalars(paused.order_by(DagModel.dag_id)))
+    told = {name: one["status"] for name, one in get_airflow_health().items()}
+    return Now(flying, stopped, [name for name, one in told.items() if one not in (None, "healthy")], errors)
 
 
 def dags() -> Iterator[Sample]:

@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
 
-from smart_logistics.pages import metrics
+from deltalake.exceptions import DeltaError
+from fastapi import FastAPI, HTTPException, Request, Response, status
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import RedirectResponse
+
+from smart_logistics.errors import LogisticsError
+from smart_logistics.pages import assets, guide, health, metrics, run, shipment, shipments, web
+
+# No script but our own files, nothing from another server, and no frame but Airflow's own.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
 
 
 def make() -> FastAPI:
     """Return the application. No page of documentation: Airflow's covers its own API, and ours needs none."""
     application = FastAPI(title="Smart Logistics", openapi_url=None, docs_url=None, redoc_url=None)
-    application.include_router(metrics.router)
+    for part in (metrics, assets, shipments, shipment, health, run, guide):
+        application.include_router(part.router)
+    application.middleware("http")(_with_headers)
+    application.exception_handler(HTTPException)(_refused)
+    application.exception_handler(LogisticsError)(_unanswered)
+    application.exception_handler(DeltaError)(_unread)
     return application
+
+
+async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers[name] = value
+    # What is shown belongs to who is logged in; files with a mark in their address never change.
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Send a browser that is not logged in to Airflow's log-in and then back here; tell everybody else."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - by the registration above
+    wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if error.status_code == status.HTTP_401_UNAUTHORIZED and wants_page:
+        root = request.scope.get("root_path", "").removesuffix(web.PREFIX)
+        query = urlencode({"next": str(request.url)})
+        return RedirectResponse(f"{root}/api/v2/auth/login?{query}", status.HTTP_303_SEE_OTHER)
+    if error.status_code == status.HTTP_404_NOT_FOUND and wants_page:
+        return _with_status(web.page(request, "error.html", what=str(error.detail), remedy=""), error.status_code)
+    return await http_exception_handler(request, error)
+
+
+async def _unanswered(request: Request, error: Exception) -> Response:
+    """Say what failed and what to do, as everywhere."""
+    assert isinstance(error, LogisticsError)  # noqa: S101 - by the registration above
+    answer = web.page(request, "error.html", what=error.what, remedy=error.remedy)
+    return _with_status(answer, status.HTTP_503_SERVICE_UNAVAILABLE)
+
+
+async def _unread(request: Request, error: Exception) -> Response:
+    """Say that a table cannot be read."""
+    what = f"A table cannot be read: {' '.join(str(error).split())[:300]}"
+    answer = web.page(
+        request, "error.html", what=what, remedy="Run `logistics audit`, and see the troubleshooting page."
+    )
+    return _with_status(answer, status.HTTP_503_SERVICE_UNAVAILABLE)
+
+
+def _with_status(response: Response, code: int) -> Response:
+    response.status_code = code
+    return response

@@ -9,18 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
-from airflow.models.variable import Variable
 from fastapi import APIRouter, Depends, Response
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from smart_logistics import settings
 from smart_logistics.ops import measure
 from smart_logistics.ops.measures import MEASURES, Sample
-from smart_logistics.pages import airflow_state
+from smart_logistics.pages import airflow_state, places
 from smart_logistics.pages.auth import scraper_or_user
 
 # Several who scrape, or one who is impatient, cost one reading.
@@ -61,11 +58,8 @@ def render(samples: Iterable[Sample]) -> bytes:
 
 
 def _measured() -> bytes:
-    loaded = settings.load()
-    # The place that the jobs write to: the Variable, which may differ from this process's environment.
-    lakehouse = Variable.get("logistics_lakehouse", default_var=loaded.lakehouse)
     parts = {
-        **measure.parts(lakehouse, Path(loaded.landing)),
+        **measure.parts(places.lakehouse(), places.landing()),
         "dags": airflow_state.dags,
         "components": airflow_state.components,
     }

@@ -36,4 +36,27 @@ class LogisticsPlugin(AirflowPlugin):
     """What Airflow is told."""
 
     name = "smart_logistics"
+    # Addresses are relative to Airflow's own; shown in a frame inside its pages, whose log-in is theirs.
+    external_views = [  # noqa: RUF012 - so does its base
+        {
+            "name": "Shipments at risk",
+            "href": f"{PREFIX[1:]}/shipments",
+            "destination": "nav",
+            "url_route": "shipments-at-risk",
+            "nav_top_level": True,
+        },
+        {
+            "name": "Pipeline health",
+            "href": f"{PREFIX[1:]}/health",
+            "destination": "nav",
+            "url_route": "pipeline-health",
+            "nav_top_level": True,
+        },
+        {
+            "name": "What it did",
+            "href": f"{PREFIX[1:]}/run?dag={{DAG_ID}}&run={{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "what-it-did",
+        },
+    ]
     fastapi_apps = [{"app": application, "url_prefix": PREFIX, "name": "Smart Logistics"}]  # noqa: RUF012 - so does its base

@@ -13,7 +13,7 @@ from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS, TE
 from smart_logistics.contracts.silver import SHIPMENT_TYPES, SHIPMENT_VERSIONS
 from smart_logistics.settings import BY_NAME
 from smart_logistics.views import curve, journey
-from smart_logistics.views.assessment import Assessment, assess, what_to_check
+from smart_logistics.views.assessment import Assessment, assess, has_low_coverage, what_to_check
 from smart_logistics.views.curve import Gap, Point
 from smart_logistics.views.journey import Excluded, Leg, Reading
 from smart_logistics.views.snapshot import Row, Snapshot
@@ -58,6 +58,11 @@ class Shipment:
     def assessment(self) -> Assessment:
         """What can be said of its temperatures."""
         return assess(self.row)
+
+    @property
+    def low_coverage(self) -> bool:
+        """Whether readings cover too little of the journey."""
+        return has_low_coverage(self.row)
 
     @cached_property
     def points(self) -> list[Point]:

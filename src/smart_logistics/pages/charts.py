@@ -1,0 +1,121 @@
+"""Charts as Vega-Lite specifications. Colours are the names of the page's own (``var(--…)``); data are only data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from smart_logistics.views.assessment import SEVERITIES
+
+Spec = dict[str, Any]
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+_ALERTS = SEVERITIES[1:]
+SEVERITY_COLOURS = [f"var(--{name.lower()})" for name in _ALERTS]
+# Told apart without colours, too.
+_SHAPES = ["triangle-up", "square", "diamond"]
+_CLOCK = (
+    "utchours(datum.value) + utcminutes(datum.value) == 0 ? utcFormat(datum.value, '%d %b') "
+    ": utcFormat(datum.value, '%H:%M')"
+)
+_MINUTE = "utcyearmonthdatehoursminutes"
+_MOST_LATITUDE = 80.0
+_LEAST_DEGREES = 2.0
+
+
+def spec(description: str, *, height: int, **rest: Any) -> Spec:
+    """Return a specification as wide as its place."""
+    return {
+        "$schema": SCHEMA,
+        "description": description,
+        "width": "container",
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        **rest,
+    }
+
+
+def moment(at: datetime) -> int:
+    """Return an instant as Vega wants it: milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def utc(field: str, title: str | None = None, **rest: Any) -> Spec:
+    """Return the encoding of an instant on an axis of UTC."""
+    axis = {"labelExpr": _CLOCK, "labelOverlap": True}
+    return {"field": field, "type": "temporal", "scale": {"type": "utc"}, "title": title, "axis": axis, **rest}
+
+
+def tooltip(fields: Mapping[str, str]) -> list[Spec]:
+    """Return what is told of a mark: field and title; instants are named ``…at`` and shown in UTC."""
+    return [
+        {**{"field": field, "title": title, "type": "temporal"}, "timeUnit": _MINUTE, "format": "%d %b %Y %H:%M UTC"}
+        if field.endswith("at")
+        else {"field": field, "title": title}
+        for field, title in fields.items()
+    ]
+
+
+def severity_scales() -> tuple[Spec, Spec]:
+    """Return the encodings of ``severity`` by colour and by shape."""
+    return (
+        {"field": "severity", "type": "nominal", "scale": {"domain": list(_ALERTS), "range": SEVERITY_COLOURS}},
+        {"field": "severity", "type": "nominal", "scale": {"domain": list(_ALERTS), "range": _SHAPES}},
+    )
+
+
+def projection(places: Iterable[tuple[float, float]]) -> Spec:
+    """Return a Mercator projection in which all places (latitude, longitude) are seen, with some room around them."""
+    known = [(lat, lon) for lat, lon in places if abs(lat) <= _MOST_LATITUDE] or [(8.0, 68.0), (36.0, 97.0)]
+    west, east = min(lon for _, lon in known), max(lon for _, lon in known)
+    south, north = min(lat for lat, _ in known), max(lat for lat, _ in known)
+    room = max(_LEAST_DEGREES, 0.08 * (east - west), 0.08 * (north - south))
+    left, right = math.radians(west - room), math.radians(east + room)
+    bottom, top = _mercator(south - room), _mercator(north + room)
+    scale = f"min(width/{right - left}, height/{top - bottom})"
+    x, y = (left + right) / 2, (bottom + top) / 2
+    return {
+        "type": "mercator",
+        "scale": {"expr": scale},
+        "translate": {"expr": f"[width/2 - {scale}*({x}), height/2 + {scale}*({y})]"},
+    }
+
+
+def _mercator(latitude: float) -> float:
+    within = max(-85.0, min(85.0, latitude))
+    return math.log(math.tan(math.pi / 4 + math.radians(within) / 2))
+
+
+def land(outlines: str) -> Spec:
+    """Return the layer of countries."""
+    return {
+        "data": {"url": outlines, "format": {"type": "topojson", "feature": "countries"}},
+        "mark": {"type": "geoshape", "fill": "var(--land)", "stroke": "var(--border)", "clip": True},
+    }
+
+
+def position(latitude: str = "latitude", longitude: str = "longitude") -> Spec:
+    """Return the encodings of a place on a map."""
+    return {
+        "latitude": {"field": latitude, "type": "quantitative"},
+        "longitude": {"field": longitude, "type": "quantitative"},
+    }
+
+
+def trend(
+    description: str, rows: Sequence[Mapping[str, Any]], *, x: str, y: str, title: str, height: int = 180
+) -> Spec:
+    """Return a line over time of rows that have the instant ``x`` and the number ``y`` (null = not drawn)."""
+    data = [{**row, x: moment(row[x])} for row in rows]
+    return spec(
+        description,
+        height=height,
+        data={"values": data},
+        mark={"type": "line", "point": True, "color": "var(--reading)"},
+        encoding={
+            "x": utc(x),
+            "y": {"field": y, "type": "quantitative", "title": title},
+            "tooltip": tooltip({x: "when", y: title}),
+        },
+    )

@@ -1,0 +1,82 @@
+"""The sentence at the top: the worst of what is known, and never more than that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from smart_logistics.orchestration.incidents import Incident
+from smart_logistics.pages.airflow_state import Flying, Now
+from smart_logistics.pages.verdict import Verdict, verdict
+from smart_logistics.views.runs import Gate
+
+NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
+DAG = "smart_logistics_pipeline"
+WELL = Now([], [], [], 0)
+
+
+def told(**given: Any) -> Verdict:
+    last = {"state": "success", "ended_at": NOW - timedelta(minutes=12)}
+    usual: dict[str, Any] = {
+        "now": NOW,
+        "state": WELL,
+        "runs": [last],
+        "last_success": last["ended_at"],
+        "gate": Gate("r", NOW, {"pass": 3}, []),
+        "incidents": [],
+        "missed": [],
+        "stale_after": timedelta(hours=2),
+    }
+    return verdict(**usual | given)
+
+
+def gate(status: str) -> Gate:
+    row = {"status": status, "layer": "gold", "table_name": "t", "check_name": "c", "detail": None}
+    return Gate("r", NOW, {status: 1}, [row])
+
+
+def test_all_is_well() -> None:
+    assert (told().level, told().words, told().alerts) == ("success", "Healthy: last run 12 min ago", [])
+
+
+@pytest.mark.parametrize(
+    ("given", "level", "words"),
+    [
+        ({"runs": [], "last_success": None, "gate": None}, "", "No run has ended yet"),
+        ({"gate": gate("warn")}, "warn", "Healthy, with 1 warning: last run 12 min ago"),
+        ({"gate": gate("fail")}, "failed", "Not healthy: check c of gold.t: fail"),
+        (
+            {"last_success": NOW - timedelta(hours=3)},
+            "failed",
+            "Not healthy: Gold is stale: the last good run ended 3 h ago",
+        ),
+        ({"state": Now([], [], ["scheduler"], 0)}, "failed", "Not healthy: Airflow's scheduler is not running"),
+        ({"state": Now([], [DAG], [], 0)}, "warn", "Healthy, with 1 warning: last run 12 min ago"),
+        ({"state": Now([], [], [], 2)}, "failed", "Not healthy: 2 DAG file(s) cannot be read"),
+        (
+            {"state": Now([Flying(DAG, "r", "running", NOW - timedelta(minutes=3))], [], [], 0)},
+            "success",
+            "Healthy: last run 12 min ago, one running since 3 min",
+        ),
+        (
+            {"incidents": [Incident(DAG, "2026-11-28T16:00:00+00:00", "why", ("a", "b"), "docs/x.md#h")]},
+            "failed",
+            f"Not healthy: the last 2 runs of {DAG} failed, since 2026-11-28 16:00:00 UTC",
+        ),
+        (
+            {"runs": [{"state": "failed", "ended_at": NOW}]},
+            "failed",
+            "Not healthy: the last run failed just now",
+        ),
+    ],
+)
+def test_what_is_not(given: dict[str, Any], level: str, words: str) -> None:
+    found = told(**given)
+    assert (found.level, found.words) == (level, words)
+
+
+def test_an_incident_leads_to_its_entry() -> None:
+    (alert,) = told(incidents=[Incident(DAG, "s", "why", ("a",), "docs/troubleshooting.md#heading")]).alerts
+    assert (alert.why, alert.guide) == ("why", "heading")
