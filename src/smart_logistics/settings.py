@@ -88,6 +88,8 @@ def _by_job(value: type) -> Callable[[str], str]:
         found = json.loads(text)
         if not isinstance(found, dict) or not all(type(one) is value for one in found.values()):
             raise ValueError('must be a JSON object by job name, "*" for all')
+        if value is int and any(one <= 0 for one in found.values()):
+            raise ValueError("must be greater than 0 for each job")
         return json.dumps(found)
 
     return parse

@@ -44,17 +44,18 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
     if not home.spark_properties.exists():
         raise ConfigurationError(f"there is no stack in {home.root}", remedy="run `logistics up` first")
     run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
+    master = master_url(loaded, Ports(ports.kept(home)))
     command = submit.command(
         job,
-        master=master_url(loaded, Ports(ports.kept(home))),
+        master=master,
         properties_file=str(home.spark_properties),
         name=f"logistics.{job.name}.{run_id}",
         arguments=[*arguments_of(job, loaded, run_id), *extra],
-        conf=submit.spark_conf(loaded["SPARK_CONF"], job),
+        conf=submit.of_master(master) | submit.spark_conf(loaded["SPARK_CONF"], job),
     )
     dsn = source_dsn(loaded) if job.reads_source else None
     sys.stdout.flush()
-    with subprocess.Popen(command, env=submit.environment(job, source_dsn=dsn)) as driver:
+    with subprocess.Popen(command, env=submit.environment(job, source_dsn=dsn, master=master)) as driver:
         try:
             return driver.wait()
         except KeyboardInterrupt:

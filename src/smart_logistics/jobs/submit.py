@@ -18,6 +18,7 @@ from smart_logistics.jobs.catalog import Job
 from smart_logistics.settings import REPOSITORY
 
 SOURCE_DSN = "LOGISTICS_SOURCE_DSN"
+LOOPBACK = "127.0.0.1"
 SPARK_ENVIRONMENT = REPOSITORY / ".venv-spark"
 _SPARK_BIN = SPARK_ENVIRONMENT / "bin"
 SPARK_SUBMIT = str(_SPARK_BIN / "spark-submit")
@@ -44,6 +45,26 @@ def spark_home() -> Path:
 def tethered(binary: str) -> list[str]:
     """Return the words before spark-submit's arguments: a launcher that lets no driver outlive its submitter."""
     return [sys.executable, "-IS", str(_TETHER), str(os.getpid()), binary]
+
+
+def is_near(master: str) -> bool:
+    """Return whether driver and executors all run on this machine: nobody else need be able to call back."""
+    scheme, _, hosts = master.partition("://")
+    if not hosts:
+        return master.startswith("local")
+    near = ("127.0.0.1", "localhost", "[::1]")
+    return scheme == "spark" and all(one.rpartition(":")[0] in near for one in hosts.split(","))
+
+
+def of_master(master: str) -> dict[str, str]:
+    """Return the Spark settings that follow from where a job goes; the site's own come after them.
+
+    On this machine nobody else may reach the driver. Elsewhere executors call it back, so Spark chooses its address;
+    and the secret that the home's own cluster asks for is none of theirs, nor are they told it.
+    """
+    if is_near(master):
+        return {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+    return {"spark.authenticate": "false"}
 
 
 def of_job(text: str, job: Job) -> list[Any]:
@@ -94,14 +115,18 @@ def command(
     ]
 
 
-def environment(job: Job, *, source_dsn: str | None, base: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(
+    job: Job, *, source_dsn: str | None, base: Mapping[str, str] | None = None, master: str = ""
+) -> dict[str, str]:
     """Return the environment of the submitted process: ``base`` without what a driver has no business with.
 
     ``source_dsn`` is handed on only to a job that reads the source. It is never an argument: those are visible to every
-    user of the machine.
+    user of the machine. A ``master`` on other machines must be able to call back.
     """
     given = os.environ if base is None else base
     kept = {name: value for name, value in given.items() if not name.startswith(_WITHHELD)}
+    if master and not is_near(master):
+        kept.pop("SPARK_LOCAL_IP", None)
     # Spark's own search for it breaks on a path with a space, and finds another where the user has one.
     kept["SPARK_HOME"] = str(spark_home())
     kept.setdefault("PYSPARK_PYTHON", str(_SPARK_BIN / "python"))

@@ -147,6 +147,8 @@ def check() -> None:
         lakehouse,
         *(lambda name=name: setting(name) for name in jobs),
         *(lambda name=name: _names_jobs(name) for name in ("SPARK_CONF", "JOB_TIMEOUT_MINUTES")),
+        _spark_keys,
+        _reachable_limits,
         lambda: [submit.spark_conf(setting("SPARK_CONF"), job) for job in catalog.JOBS.values()],
     ]
     wrong = dict.fromkeys(_failures(checks))
@@ -207,6 +209,33 @@ def _check_smtp() -> None:
     texts = [name for name in ("disable_ssl", "disable_tls") if not isinstance(extra.get(name, False), bool)]
     if texts:
         raise ConfigurationError(f"the extra of {SMTP} needs true or false without quotes: {', '.join(texts)}")
+
+
+def _spark_keys() -> None:
+    """See that Spark's settings are such: spark-submit passes over another name.
+
+    Raises:
+        ConfigurationError: one is none.
+    """
+    names = {key for of in json.loads(setting("SPARK_CONF")).values() for key in of}
+    unknown = sorted(key for key in names if not key.startswith("spark."))
+    if unknown:
+        raise ConfigurationError(f"logistics_spark_conf has names that are not Spark's: {', '.join(unknown)}")
+
+
+def _reachable_limits() -> None:
+    """See that no job is allowed more time than its task has: it would never be used up.
+
+    Raises:
+        ConfigurationError: one is.
+    """
+    most = settings.load()["TASK_TIMEOUT_MINUTES"]
+    longer = sorted(name for name, minutes in json.loads(setting("JOB_TIMEOUT_MINUTES")).items() if minutes > most)
+    if longer:
+        raise ConfigurationError(
+            f"logistics_job_timeout_minutes allows {', '.join(longer)} more than the {most} min of a task "
+            "(LOGISTICS_TASK_TIMEOUT_MINUTES)"
+        )
 
 
 def _names_jobs(name: str) -> None:

@@ -59,6 +59,7 @@ class DriverHook(SparkSubmitHook):
                 remedy="install it there, or choose another master in the connection logistics_spark",
             ) from None
         self.job = job
+        self._conf = submit.of_master(self.master) | (self._conf or {})
         self.environment = {}
         self.minutes: int | None = None
         self.driver = DriverLog()
@@ -109,6 +110,11 @@ class DriverHook(SparkSubmitHook):
                 self.log.log(level, "%s", text)
 
     @property
+    def master(self) -> str:
+        """The master's URL."""
+        return str(self._connection["master"])
+
+    @property
     def is_cluster_mode(self) -> bool:
         """Whether the driver runs in the cluster and not beside the task."""
         return bool(self._connection["deploy_mode"] == "cluster")
@@ -121,10 +127,9 @@ class DriverHook(SparkSubmitHook):
         """
         if not self.is_cluster_mode:
             return
-        master = str(self._connection["master"])
-        if not master.startswith(("yarn", "k8s://")):
+        if not self.master.startswith(("yarn", "k8s://")):
             raise ConfigurationError(
-                f"{master} has no cluster mode for Python jobs",
+                f"{self.master} has no cluster mode for Python jobs",
                 remedy=f"take deploy-mode out of the extra of {connections.SPARK}: the driver then runs here",
             )
         if self.job.reads_source and f"{submit.CLUSTER_HELD}{submit.SOURCE_DSN}" not in (self._conf or {}):
@@ -235,7 +240,8 @@ class SparkJobOperator(SparkSubmitOperator):
         hook.require_possible()
         whose = _instance(context)
         predecessor.end(whose, lambda run_id: _is_running(context, run_id))
-        hook.environment = submit.environment(self.job, source_dsn=self._source_dsn()) | whose.mark()
+        given = submit.environment(self.job, source_dsn=self._source_dsn(), master=hook.master)
+        hook.environment = given | whose.mark()
         hook.minutes = (submit.of_job(connections.setting("JOB_TIMEOUT_MINUTES"), self.job) or [None])[-1]
         try:
             super().execute(context)

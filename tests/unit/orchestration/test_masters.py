@@ -13,6 +13,8 @@ from smart_logistics.jobs import catalog, submit
 from smart_logistics.orchestration.spark_job import DriverHook
 
 CLUSTER = {"deploy-mode": "cluster"}
+NEAR = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+FAR = {"spark.authenticate": "false"}
 SECRET = {f"{submit.CLUSTER_HELD}{submit.SOURCE_DSN}": "logistics-source:dsn"}
 
 
@@ -46,6 +48,60 @@ def test_the_command_names_the_master_and_the_mode_of_the_connection(
     assert words[words.index("--master") + 1] == master
     assert ("--deploy-mode" in words) == bool(extra)
     assert words[words.index("--properties-file") + 1] == "/p"
+
+
+@pytest.mark.parametrize(
+    ("master", "extra", "options", "conf"),
+    [
+        ("local[2]", {}, [], NEAR),
+        ("spark://127.0.0.1:7077", {}, [], NEAR),
+        ("spark://a:7077,b:7077", {}, [], FAR),
+        ("yarn", {"queue": "hourly"}, ["--queue", "hourly"], FAR),
+        ("yarn", {"queue": "hourly", **CLUSTER}, ["--queue", "hourly", "--deploy-mode", "cluster"], FAR),
+        ("k8s://https://k:6443", {}, [], FAR),
+        ("k8s://https://k:6443", CLUSTER, ["--deploy-mode", "cluster"], FAR),
+    ],
+)
+def test_the_whole_command_for_each_master(
+    monkeypatch: pytest.MonkeyPatch, master: str, extra: dict[str, str], options: list[str], conf: dict[str, str]
+) -> None:
+    site = {"spark.executor.memory": "3g"}
+    made = hook(monkeypatch, master, extra, conf=site, application_args=["--run-id", "r 1"])
+    words = made._build_spark_submit_command(catalog.SILVER_IOT.script)
+    expected = [
+        *submit.tethered(submit.SPARK_SUBMIT),
+        *("--master", master),
+        *(word for name, value in {**conf, **site}.items() for word in ("--conf", f"{name}={value}")),
+        *("--properties-file", "/p", "--name", "n", *options),
+        *(catalog.SILVER_IOT.script, "--run-id", "r 1"),
+    ]
+    assert words == expected
+
+
+def test_a_site_has_the_last_word_on_what_follows_from_the_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = hook(monkeypatch, "spark://far:7077", {}, conf={"spark.authenticate": "true"})
+    assert "spark.authenticate=true" in made._build_spark_submit_command("job.py")
+
+
+@pytest.mark.parametrize(
+    ("master", "near"),
+    [
+        ("local", True),
+        ("local[4]", True),
+        ("local-cluster[2,1,1024]", True),
+        ("spark://127.0.0.1:7077", True),
+        ("spark://localhost:7077,127.0.0.1:7078", True),
+        ("spark://127.0.0.1:7077,far:7077", False),
+        ("spark://127.0.0.1.example.com:7077", False),
+        ("yarn", False),
+        ("k8s://https://127.0.0.1:6443", False),
+    ],
+)
+def test_only_a_master_elsewhere_may_call_the_driver_back(master: str, near: bool) -> None:
+    assert submit.is_near(master) is near
+    base = {"SPARK_LOCAL_IP": "127.0.0.1", "PATH": "/bin"}
+    given = submit.environment(catalog.SILVER_IOT, source_dsn=None, base=base, master=master)
+    assert ("SPARK_LOCAL_IP" in given) is near
 
 
 @pytest.mark.parametrize("master", ["yarn", "k8s://https://k:6443"])

@@ -89,6 +89,9 @@ def test_a_connection_that_cannot_work_is_named(
         ("JOB_TIMEOUT_MINUTES", '{"silver": 3}', "logistics_job_timeout_minutes names no job: silver"),
         ("SPARK_CONF", '{"*": {"spark.x.password": "canary"}}', "SPARK_CONF holds spark.x.password"),
         ("SPARK_CONF", "{", "logistics_spark_conf is not usable"),
+        ("SPARK_CONF", '{"*": {"driver.memory": "2g"}}', "names that are not Spark's: driver.memory"),
+        ("JOB_TIMEOUT_MINUTES", '{"*": 0}', "must be greater than 0 for each job"),
+        ("JOB_TIMEOUT_MINUTES", '{"*": 20, "gold_aggregate": 41}', "allows gold_aggregate more than the 40 min"),
     ],
 )
 def test_a_variable_that_cannot_work_is_named(

@@ -41,6 +41,8 @@ def test_with_another_cluster_no_daemon_is_started_and_no_secret_is_sent_there(r
     assert spark.programs(elsewhere, home, chosen, JAVA) == []
     assert "spark.master spark://far:7077" in home.spark_properties.read_text()
     assert "authenticate" not in home.spark_properties.read_text()
+    # Their executors call the driver back.
+    assert "127.0.0.1" not in home.spark_properties.read_text()
 
 
 def test_secrets_are_in_private_files_and_in_no_environment_or_command(
