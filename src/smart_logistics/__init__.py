@@ -12,6 +12,8 @@ gold           answers: was each shipment within its limits, and if not when, wh
 quality        checks as data, over every layer
 lake           the one room that opens Spark and reads and writes Delta
 jobs           one thin main for each spark-submit
+dispositions   what people decided about excursions, chained by hashes
+reports        the report of one shipment, as a page and on paper
 views          what people look at, read from the tables without a JVM
 ops            the run log
 orchestration  what the DAG is made of: operators, sensor, callbacks (imports Airflow, never Spark)

@@ -8,7 +8,7 @@ import sys
 import typer
 from dotenv import load_dotenv
 
-from smart_logistics.cli import audit, demo, disposition, job, maintain, query, rejected, run, seed, stack
+from smart_logistics.cli import audit, demo, disposition, job, maintain, query, rejected, report, run, seed, stack
 from smart_logistics.errors import LogisticsError
 
 INTERRUPTED = 130
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (demo, stack, seed, run, job, maintain, audit, query, rejected, disposition):
+for commands in (demo, stack, seed, run, job, maintain, audit, query, rejected, report, disposition):
     commands.register(app)
 
 

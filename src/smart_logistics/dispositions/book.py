@@ -94,7 +94,7 @@ def decide(lakehouse: str, request: Request, *, now: datetime | None = None) -> 
 
 def entries(lakehouse: str, *, shipment_id: str | None = None, version: int | None = None) -> list[Row]:
     """Return the entries in their order, of one shipment or all, as of a version of the table or now."""
-    found = _opened(lakehouse, EXCURSION_DISPOSITIONS, version)
+    found = tables.open_table(lakehouse, EXCURSION_DISPOSITIONS, version)
     where = None if shipment_id is None else pc.field("shipment_id") == shipment_id
     rows = [] if found is None else _rows(lakehouse, EXCURSION_DISPOSITIONS, found, where)
     return sorted(rows, key=lambda row: int(row["entry_no"]))
@@ -105,7 +105,7 @@ def verify(lakehouse: str, *, version: int | None = None, expected: Anchor | Non
 
     Now, a log that has lost commits breaks it too, before what they held is known.
     """
-    found = _opened(lakehouse, EXCURSION_DISPOSITIONS, version)
+    found = tables.open_table(lakehouse, EXCURSION_DISPOSITIONS, version)
     rows = [] if found is None else _rows(lakehouse, EXCURSION_DISPOSITIONS, found)
     written = 0 if found is None else _written(found)
     verdict = chain.verify(rows, written=written, expected=expected)
@@ -119,17 +119,10 @@ def verify(lakehouse: str, *, version: int | None = None, expected: Anchor | Non
 
 def excursions(lakehouse: str, shipment_id: str, *, version: int | None = None) -> list[Row]:
     """Return a shipment's excursions in the order of their numbers."""
-    found = _opened(lakehouse, TEMPERATURE_EXCURSIONS, version)
+    found = tables.open_table(lakehouse, TEMPERATURE_EXCURSIONS, version)
     where = pc.field("shipment_id") == shipment_id
     rows = [] if found is None else _rows(lakehouse, TEMPERATURE_EXCURSIONS, found, where)
     return sorted(rows, key=lambda row: int(row["excursion_no"]))
-
-
-def _opened(lakehouse: str, table: Table, version: int | None) -> DeltaTable | None:
-    found = tables.open_table(lakehouse, table)
-    if found is not None and version is not None:
-        found.load_as_version(version)
-    return found
 
 
 def _rows(lakehouse: str, table: Table, found: DeltaTable, where: pc.Expression | None = None) -> list[Row]:
