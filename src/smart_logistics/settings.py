@@ -53,25 +53,21 @@ class Setting:
         return self.variable.lower()
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value <= 0:
-        raise ValueError("must be greater than 0")
-    return value
+def _from(least: int, refusal: str) -> Callable[[str], int]:
+    """Return a parser of whole numbers that are not below ``least``."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise ValueError(refusal)
+        return value
+
+    return parse
 
 
-def _not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError("must not be negative")
-    return value
-
-
-def _a_week_or_more(text: str) -> int:
-    value = int(text)
-    if value < WEEK_HOURS:
-        raise ValueError(f"must be at least {WEEK_HOURS}")
-    return value
+_positive = _from(1, "must be greater than 0")
+_not_negative = _from(0, "must not be negative")
+_a_week_or_more = _from(WEEK_HOURS, f"must be at least {WEEK_HOURS}")
 
 
 def _port(text: str) -> int:

@@ -111,9 +111,8 @@ def document(snapshot: Moment, shipment_id: str, clock: Clock) -> Document:
 
 def _verdict(found: Shipment) -> str:
     said = found.assessment
-    if said is Assessment.OUTSIDE:
-        return f"{said.value}: {text(found.row['alert_severity'])}"
-    return said.value
+    severity = f": {text(found.row['alert_severity'])}" if said is Assessment.OUTSIDE else ""
+    return f"{said.value}{severity}"
 
 
 def _decisions(snapshot: Moment, shipment_id: str) -> tuple[list[Row], Verdict]:
