@@ -45,15 +45,21 @@ class Held:
         return len(list(self.folder.glob("asked-*")))
 
 
-@contextmanager
-def held(stack: Stack, folder: Path, job: str, failpoints: str, times: int = 1) -> Iterator[Held]:
-    """While the block runs, start the first ``times`` drivers of a job with these failpoints, others without."""
+def held_python(folder: Path, failpoints: str, times: int) -> Path:
+    """Make a Python for drivers that starts the first ``times`` of them with these failpoints, others without."""
     folder.mkdir(parents=True)
     script = folder / "python"
     # The environment's own, as it is: a virtual environment knows itself by its path.
     python = SPARK_ENVIRONMENT / "bin" / "python"
     script.write_text(_SCRIPT.format(folder=folder, times=times, failpoints=failpoints, python=python))
     script.chmod(0o700)
+    return script
+
+
+@contextmanager
+def held(stack: Stack, folder: Path, job: str, failpoints: str, times: int = 1) -> Iterator[Held]:
+    """While the block runs, start the first ``times`` drivers of a job with these failpoints, others without."""
+    script = held_python(folder, failpoints, times)
     set_variable(stack, VARIABLE, json.dumps({job: {"spark.pyspark.driver.python": str(script)}}))
     try:
         yield Held(folder)

@@ -66,11 +66,19 @@ def wait_until(true: Callable[[], Any], seconds: float, what: str) -> Any:
     return found
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it does anything; who is dead and not yet buried does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def is_gone(drivers: list[Driver], since: float) -> None:
     """See that all of them are gone within the ten seconds since a moment of ``time.monotonic``."""
-    left = max(0.0, since + GONE_SECONDS - time.monotonic())
-    _, alive = psutil.wait_procs([one.process for one in drivers], timeout=left)
-    assert not alive, f"still there after {GONE_SECONDS} s: {[one for one in drivers if one.process in alive]}"
+    while alive := [one for one in drivers if is_alive(one.process)]:
+        assert time.monotonic() < since + GONE_SECONDS, f"still there after {GONE_SECONDS} s: {alive}"
+        time.sleep(0.05)
 
 
 @dataclass
