@@ -121,6 +121,10 @@ bench: install-dev ## Measure the promised figures beside their baselines; ONLY=
 bench-history: install-dev ## Measure what an hour costs with a year of history against one day (some minutes)
 	@$(SPARK)/bin/python -m benchmarks.history
 
+.PHONY: bench-pages
+bench-pages: install-dev ## Time to first content of the pages with 100,000 shipments and a year of runs (some minutes)
+	@$(VENV)/bin/python -m benchmarks.pages
+
 .PHONY: format
 format: install-dev ## Let the formatter decide
 	@$(VENV)/bin/ruff format src tests dags benchmarks

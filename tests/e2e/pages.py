@@ -1,0 +1,77 @@
+"""The pages of the real stack as a person sees them: logged in by Airflow's own form, one browser for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from smart_logistics import settings
+from smart_logistics.orchestration.api import AirflowApi, Credentials
+from smart_logistics.stack.connections import airflow_api
+from tests.e2e.stack import Stack
+from tests.unit.pages import browser as chromium
+
+# Where pictures for docs/ go; without it none is taken.
+PICTURES = os.environ.get("PAGES_SCREENSHOTS", "")
+
+
+@dataclass
+class Visitor:
+    """Who looks, and what the browser's console complained of meanwhile."""
+
+    browser: Browser
+    base: str
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Go to an address below the server and wait for its charts."""
+        self.page.goto(path)
+        chromium.wait_for_charts(self.page)
+        return self.page
+
+    def picture(self, name: str) -> None:
+        """Take a picture of the page for docs/, where one is wanted."""
+        if PICTURES:
+            folder = Path(PICTURES)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def api(stack: Stack) -> AirflowApi:
+    """Return Airflow's API as its administrator."""
+    return AirflowApi(Credentials(*airflow_api(settings.load({"LOGISTICS_HOME": str(stack.home)}))))
+
+
+@contextmanager
+def visiting(stack: Stack) -> Iterator[Visitor]:
+    """Open a browser and log in."""
+    base, user, password = airflow_api(settings.load({"LOGISTICS_HOME": str(stack.home)}))
+    with chromium.browser() as browser:
+        complaints: list[str] = []
+        page = chromium.opened(browser, base, None, complaints=complaints)
+        page.goto("/logistics/shipments")
+        page.locator("input[name=username]").fill(user)
+        page.locator("input[name=password]").fill(password)
+        page.locator("button[type=submit]").click()
+        page.get_by_role("heading", level=1).wait_for()
+        complaints.clear()
+        yield Visitor(browser, base, page, complaints)
+
+
+@contextmanager
+def another_lakehouse(stack: Stack, place: str) -> Iterator[None]:
+    """Let the pages read another lakehouse for a while, as the Variable says; no run must start meanwhile."""
+    name = "logistics_lakehouse"
+    with api(stack) as airflow:
+        before = airflow.request("GET", f"/variables/{name}")["value"]
+        airflow.request("PATCH", f"/variables/{name}", json={"key": name, "value": place})
+        try:
+            yield
+        finally:
+            airflow.request("PATCH", f"/variables/{name}", json={"key": name, "value": before})

@@ -1,0 +1,112 @@
+"""The run log as a person reads it, and no more of it opened than is asked about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smart_logistics.contracts import bronze, ops
+from smart_logistics.contracts.ops import DQ_METRICS, PIPELINE_RUNS
+from smart_logistics.lake.tables import uri
+from smart_logistics.views import runs
+from smart_logistics.views.snapshot import Snapshot
+from tests.unit.views.lake import letter, put
+
+NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
+DAG = "smart_logistics_pipeline"
+
+
+def run(run_id: str, hours: float, state: str = "success", seconds: float = 100.0) -> dict[str, Any]:
+    ended_at = NOW - timedelta(hours=hours)
+    times = {"started_at": ended_at - timedelta(seconds=seconds), "ended_at": ended_at, "duration_s": seconds}
+    return {"run_id": run_id, "dag_id": DAG, "state": state} | times
+
+
+def check(run_id: str, name: str, status: str, hours: float = 0) -> dict[str, Any]:
+    named = {"run_id": run_id, "layer": "gold", "table_name": "t", "check_name": name, "severity": "error"}
+    return named | {"status": status, "checked_at": NOW - timedelta(hours=hours)}
+
+
+def test_the_last_runs_come_first_and_old_files_stay_closed(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    put(root, PIPELINE_RUNS, [run("old", 24 * 30)])
+    put(root, DQ_METRICS, [check("old", "c", "fail", 24 * 30)])
+    for table in (PIPELINE_RUNS, DQ_METRICS):
+        for file in Path(uri(root, table)).glob("*.parquet"):
+            file.unlink()
+    put(root, PIPELINE_RUNS, [run("a", 2), run("b", 1, "failed"), run("other", 1) | {"dag_id": "another"}])
+    put(root, DQ_METRICS, [check("a", "c", "pass", 2), check("b", "c", "warn", 1), check("b", "d", "fail", 1)])
+    found = runs.last_runs(Snapshot(root), NOW, DAG)
+    assert [one["run_id"] for one in found] == ["b", "a"]
+    first, second = runs.gates(Snapshot(root))
+    assert (first.run_id, first.verdict, [row["check_name"] for row in first.breached]) == ("b", "fail", ["d", "c"])
+    assert (second.run_id, second.verdict, second.counts) == ("a", "pass", {"pass": 1, "warn": 0, "fail": 0})
+
+
+def test_usual_is_the_median_of_good_runs_before() -> None:
+    rows = [
+        run("now", 0, seconds=999.0),
+        run("f", 1, "failed", 1.0),
+        run("a", 2),
+        run("b", 3),
+        run("c", 4, seconds=300.0),
+    ]
+    assert runs.usual_seconds(rows) == 100.0
+    assert runs.usual_seconds(rows[:4]) is None
+
+
+def test_one_run_has_everything_that_names_it(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    put(root, PIPELINE_RUNS, [run("r", 1), run("s", 2)])
+    tried = {"run_id": "r", "task_id": "start", "state": "success", "started_at": NOW}
+    put(
+        root,
+        ops.TASK_RUNS,
+        [tried | {"try_number": 2}, tried | {"try_number": 1}, tried | {"run_id": "s", "try_number": 1}],
+    )
+    put(root, DQ_METRICS, [check("r", "a", "pass"), check("r", "b", "fail"), check("s", "a", "pass")])
+    letters = [letter(n, "DUPLICATE_DETECTED", "{}", NOW, run_id="r" if n else "s") for n in range(3)]
+    put(root, bronze.REJECTED_RECORDS, [*letters, letter(9, "MALFORMED_JSON", "{}", NOW, run_id="r")])
+    file = {"checksum_md5": "m", "processed_at": NOW, "status": "LOADED"}
+    files = [file | {"file_name": name, "run_id": name} for name in ("r", "s")]
+    put(root, bronze.PROCESSED_FILES_LOG, files)
+    found = runs.run(Snapshot(root), DAG, "r")
+    assert found.run is not None
+    assert [one["try_number"] for one in found.tries] == [1, 2]
+    assert [one["check_name"] for one in found.checks] == ["b", "a"]
+    assert [(one["rejection_reason"], one["letters"]) for one in found.rejected] == [
+        ("DUPLICATE_DETECTED", 2),
+        ("MALFORMED_JSON", 1),
+    ]
+    assert [one["file_name"] for one in found.files] == ["r"]
+
+
+def test_rejections_are_counted_by_reason_and_the_open_ones_told(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    statuses = ("PENDING", "REVIEWED", "DISCARDED")
+    rows = [letter(n, "MALFORMED_JSON", "{}", NOW, reprocessing_status=one) for n, one in enumerate(statuses)]
+    put(root, bronze.REJECTED_RECORDS, [*rows, letter(8, "MALFORMED_JSON", "{}", NOW - timedelta(days=9))])
+    (found,) = runs.rejections(Snapshot(root), NOW - timedelta(days=7))
+    assert (found["letters"], found["open"]) == (3, 2)
+
+
+@pytest.mark.parametrize("run_id", ["none", "'; --"])
+def test_an_empty_lakehouse_knows_nothing_and_fails_nowhere(tmp_path: Path, run_id: str) -> None:
+    snapshot = Snapshot(str(tmp_path))
+    assert runs.last_runs(snapshot, NOW, DAG) == []
+    assert runs.gates(snapshot) == []
+    assert runs.rejections(snapshot, NOW) == []
+    assert runs.files(snapshot, NOW) == []
+    assert runs.tables(snapshot, [PIPELINE_RUNS]) == []
+    found = runs.run(snapshot, DAG, run_id)
+    assert (found.run, found.tries, found.checks, found.files) == (None, [], [], [])
+
+
+def test_tables_say_their_size_and_version(tmp_path: Path) -> None:
+    put(str(tmp_path), PIPELINE_RUNS, [run("a", 1), run("b", 2)])
+    (found,) = runs.tables(Snapshot(str(tmp_path)), [PIPELINE_RUNS, DQ_METRICS])
+    assert (found["table"], found["rows"], found["files"], found["version"]) == ("ops.pipeline_runs", 2, 1, 1)
+    assert found["bytes"] > 0
