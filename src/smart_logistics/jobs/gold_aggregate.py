@@ -149,11 +149,7 @@ class _Batch(Wanted):
         there = self._there(months, known)
         judged = self._judged(ids, shipments, known, there) if count else self._nothing(ids)
         reached("gold_aggregate.computed")
-        by_day = Figures(self.lake, self.hold, self.keep)
-        if self._is_whole:
-            by_day.merge_all(judged, stamp)
-        else:
-            by_day.merge_concerned(judged, stamp)
+        Figures(self.lake, self.hold, self.keep).merge(judged, stamp, whole=self._is_whole)
         if not count:
             for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS):
                 self.lake.advance(table, stamp)

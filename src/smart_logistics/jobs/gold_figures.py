@@ -68,22 +68,12 @@ class Figures:
     def __init__(self, lake: Lake, hold: int, keep: Callable[[DataFrame], DataFrame]) -> None:
         self.lake, self.hold, self.keep = lake, hold, keep
 
-    def merge_all(self, judged: Judged, stamp: int) -> None:
-        """Compute every day there is: ``judged`` are all shipments."""
-        said = self._said(self.lake.rows(silver.IOT_TELEMETRY, []), judged.excursions, judged.rows)
-        self._merge(FLEET_DAILY, figures.trucks(said), self.lake.rows(FLEET_DAILY, []), stamp)
+    def merge(self, judged: Judged, stamp: int, *, whole: bool) -> None:
+        """Compute the days that ``judged`` concern, or with ``whole`` every day: then they are all shipments."""
+        concerned = None if whole else self._concerned(judged)
+        self._merge(FLEET_DAILY, *self._of_trucks(judged, concerned), stamp)
         reached("gold_aggregate.fleet_daily")
-        self._merge(ROUTE_DAILY, figures.routes(judged.rows), self.lake.rows(ROUTE_DAILY, []), stamp)
-        reached("gold_aggregate.route_daily")
-
-    def merge_concerned(self, judged: Judged, stamp: int) -> None:
-        """Compute the days that ``judged`` concern."""
-        concerned = self._concerned(judged)
-        wanted, held = self._of_trucks(judged, concerned)
-        self._merge(FLEET_DAILY, wanted, held, stamp)
-        reached("gold_aggregate.fleet_daily")
-        wanted, held = self._of_routes(judged, concerned)
-        self._merge(ROUTE_DAILY, wanted, held, stamp)
+        self._merge(ROUTE_DAILY, *self._of_routes(judged, concerned), stamp)
         reached("gold_aggregate.route_daily")
 
     def _merge(self, table: Table, wanted: DataFrame, held: DataFrame, stamp: int) -> None:
@@ -105,9 +95,9 @@ class Figures:
         """Collect the keys of all that is and was, in one action where they are few."""
         shipments = [judged.had_rows, judged.rows]
         trucks = figures.truck_days(judged.readings, [judged.had_excursions, judged.excursions], shipments)
-        routes = reduce(
-            DataFrame.union, (figures.with_route_day(rows).select(*figures.ROUTE_KEY) for rows in shipments)
-        )
+        of_route = [figures.with_route_day(rows).select(*figures.ROUTE_KEY) for rows in shipments]
+        trucks = reduce(DataFrame.union, [trucks, *self._unfinished(FLEET_DAILY)])
+        routes = reduce(DataFrame.union, [*of_route, *self._unfinished(ROUTE_DAILY)])
         keys = trucks.unionByName(routes.withColumnRenamed("day", _ROUTE_DAY), allowMissingColumns=True).distinct()
         names = ["truck_id", "day", _ROUTE_DAY]
         few = keys.limit(at_hand.MOST_ROWS + 1).toArrow()
@@ -133,7 +123,10 @@ class Figures:
 
     # What they should hold, and what they hold
 
-    def _of_trucks(self, judged: Judged, concerned: _Concerned) -> tuple[DataFrame, DataFrame]:
+    def _of_trucks(self, judged: Judged, concerned: _Concerned | None) -> tuple[DataFrame, DataFrame]:
+        if concerned is None:
+            said = self._said(self.lake.rows(silver.IOT_TELEMETRY, []), judged.excursions, judged.rows)
+            return figures.trucks(said), self.lake.rows(FLEET_DAILY, [])
         days, plates = concerned.truck_days, concerned.plates
         if days == []:
             nothing = self.lake.nothing(FLEET_DAILY)
@@ -149,7 +142,9 @@ class Figures:
         held = self.lake.rows(FLEET_DAILY, _in_months(days, [*of_trucks]))
         return figures.trucks(said), _among(held, concerned.trucks)
 
-    def _of_routes(self, judged: Judged, concerned: _Concerned) -> tuple[DataFrame, DataFrame]:
+    def _of_routes(self, judged: Judged, concerned: _Concerned | None) -> tuple[DataFrame, DataFrame]:
+        if concerned is None:
+            return figures.routes(judged.rows), self.lake.rows(ROUTE_DAILY, [])
         days = concerned.route_days
         if days == []:
             nothing = self.lake.nothing(ROUTE_DAILY)
