@@ -11,7 +11,19 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse
 
 from smart_logistics.errors import LogisticsError
-from smart_logistics.pages import assets, dispositions, guide, health, metrics, reports, run, shipment, shipments, web
+from smart_logistics.pages import (
+    assets,
+    dispositions,
+    fleet,
+    guide,
+    health,
+    metrics,
+    reports,
+    run,
+    shipment,
+    shipments,
+    web,
+)
 
 # No script but our own files, nothing from another server, and no frame but Airflow's own.
 _POLICY = (
@@ -31,7 +43,7 @@ _HEADERS = {
 def make() -> FastAPI:
     """Return the application. No page of documentation: Airflow's covers its own API, and ours needs none."""
     application = FastAPI(title="Smart Logistics", openapi_url=None, docs_url=None, redoc_url=None)
-    for part in (metrics, assets, shipments, shipment, health, run, guide, reports, dispositions):
+    for part in (metrics, assets, shipments, shipment, fleet, health, run, guide, reports, dispositions):
         application.include_router(part.router)
     application.middleware("http")(_with_headers)
     application.exception_handler(HTTPException)(_refused)
