@@ -104,7 +104,11 @@ load: install-dev ## TRANSACTIONS=100000 of every kind beside repeated extractio
 
 .PHONY: test-stack
 test-stack: install-dev ## End to end on the real stack, in a home of its own
-	@$(VENV)/bin/python $(PYTEST) tests/e2e
+	@$(VENV)/bin/python $(PYTEST) tests/e2e -m "not long"
+
+.PHONY: test-stack-long
+test-stack-long: install-dev ## What is told to whom, deadlines and other masters, on a real stack (a quarter of an hour)
+	@$(VENV)/bin/python $(PYTEST) tests/e2e -m long
 
 .PHONY: test-kills
 test-kills: install-dev ## Kill each part of the running stack in the middle of a run (an hour)

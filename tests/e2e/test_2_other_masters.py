@@ -12,6 +12,8 @@ from tests.e2e.lake import everything
 from tests.e2e.monitors import api
 from tests.e2e.stack import Stack, states
 
+pytestmark = pytest.mark.long
+
 SPARK = "logistics_spark"
 MASTER = "local[2]"
 

@@ -14,6 +14,8 @@ from tests.e2e.manual import trigger, wait_for_end
 from tests.e2e.monitors import api
 from tests.e2e.stack import Row, Stack
 
+pytestmark = pytest.mark.long
+
 SHORT = {"RUN_WARNING_MINUTES": "1", "RUN_DEADLINE_MINUTES": "2", "GOLD_FRESHNESS_MINUTES": "1"}
 
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from email.message import Message as Mail
 from html import escape
-from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from smart_logistics.orchestration.run_record import PIPELINE_ID, WATCH_ID
-from tests.e2e.held import held
+from smart_logistics.orchestration.run_record import WATCH_ID
 from tests.e2e.mailbox import Mailbox, text
-from tests.e2e.manual import clear, last_run, set_variable, trigger, wait_for_end
-from tests.e2e.monitors import api
-from tests.e2e.stack import Row, Stack, states
+from tests.e2e.manual import set_variable, trigger
+from tests.e2e.stack import Stack, states
 
-JOB = "gold_aggregate"
-FAIL = "gold_aggregate.computed=fail"
+pytestmark = pytest.mark.long
+
 HOLD = "logistics_hold_minutes"
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} {{ conn.logistics_postgres.password }} \" ' & \u202e </td>"
 
@@ -40,20 +34,6 @@ def incidents(mailbox: Mailbox) -> list[Mail]:
     return [one for one in mailbox.mails if " ".join(str(one["Subject"]).split()).partition(" (")[0].endswith(wanted)]
 
 
-def tries(stack: Stack) -> list[Row]:
-    """Return the tries of the job in the last run, which are in Airflow's own records."""
-    with api(stack) as airflow:
-        found = airflow.tries(PIPELINE_ID, last_run(stack)["dag_run_id"], JOB)
-    return sorted(found, key=lambda one: one["try_number"])
-
-
-def again(stack: Stack) -> str:
-    """Let the last run do the job again, and return how the run ended."""
-    run_id = last_run(stack)["dag_run_id"]
-    clear(stack, JOB)
-    return wait_for_end(stack, PIPELINE_ID, run_id)
-
-
 @contextmanager
 def a_setting_that_is_none(stack: Stack, value: str) -> Iterator[None]:
     """While the block runs, every run fails at once, without a retry: a Variable is not what it must be."""
@@ -62,64 +42,6 @@ def a_setting_that_is_none(stack: Stack, value: str) -> Iterator[None]:
         yield
     finally:
         set_variable(stack, HOLD, "60")
-
-
-def test_the_policies_are_those_of_the_running_airflow(stack: Stack) -> None:
-    with api(stack) as airflow:
-        tasks = {one["task_id"]: one for one in airflow.request("GET", f"/dags/{PIPELINE_ID}/tasks")["tasks"]}
-        assert not airflow.dag(PIPELINE_ID)["is_paused"]
-        assert airflow.import_errors() == []
-    for task in tasks.values():
-        # The delays are shortened by settings here; the defaults are held by tests/dags.
-        assert (task["retries"], task["retry_exponential_backoff"]) == (3, 1)
-        assert _seconds(task["retry_delay"]) == int(stack.settings["RETRY_DELAY_SECONDS"])
-        assert _seconds(task["execution_timeout"]) == 40 * 60
-
-
-def _seconds(span: dict[str, Any]) -> float:
-    return timedelta(days=span["days"], seconds=span["seconds"], microseconds=span["microseconds"]).total_seconds()
-
-
-def test_a_job_that_fails_twice_succeeds_at_the_third_try_and_nobody_is_told(
-    stack: Stack, mailbox: Mailbox, tmp_path: Path
-) -> None:
-    before, told = len(tries(stack)), len(incidents(mailbox))
-    with held(stack, tmp_path / "held", JOB, FAIL, times=2) as job:
-        assert again(stack) == "success"
-        assert job.starts == 3
-    mine = tries(stack)[before:]
-    assert [one["state"] for one in mine] == ["failed", "failed", "success"]
-    starts, ends = ([_instant(one[name]) for one in mine] for name in ("start_date", "end_date"))
-    assert all(later - earlier >= timedelta(seconds=5) for earlier, later in zip(ends, starts[1:], strict=False))
-    assert len(incidents(mailbox)) == told
-
-
-def test_a_mail_comes_after_the_last_try_and_not_before(stack: Stack, mailbox: Mailbox, tmp_path: Path) -> None:
-    before, told = len(tries(stack)), len(incidents(mailbox))
-    with held(stack, tmp_path / "held", JOB, FAIL, times=4) as job:
-        assert again(stack) == "failed"
-        assert job.starts == 4
-    mailbox.wait_for(lambda subject: f"{JOB} failed" in subject)
-    (mail,) = incidents(mailbox)[told:]
-    mine = tries(stack)[before:]
-    assert [one["state"] for one in mine] == ["failed"] * 4
-    sent = email.utils.parsedate_to_datetime(str(mail["Date"]))
-    assert sent >= _instant(mine[-1]["end_date"]) - timedelta(seconds=2), "it came before the last try had failed"
-    said = text(mail)
-    for part in ("told to fail at gold_aggregate.computed", "What to do: unset", "docs/troubleshooting.md#", "Since: "):
-        assert part in said
-    addresses = [line.split(": ", 1)[1] for line in said.splitlines() if line.startswith(("Log: ", "Spark: "))]
-    assert [one.startswith("http://127.0.0.1:") for one in addresses] == [True, True]
-    # The next good run says that it is over, once.
-    assert states(stack.run())[JOB] == "success"
-    mailbox.wait_for(lambda subject: "is well again" in subject)
-    assert len(incidents(mailbox)) == told + 2
-
-
-def _instant(moment: str) -> Any:
-    from datetime import datetime
-
-    return datetime.fromisoformat(moment)
 
 
 @pytest.mark.parametrize("how", ["closed", "hangs", "refuses"])
