@@ -14,7 +14,11 @@ import psutil
 import pytest
 
 from smart_logistics.errors import EnvironmentFault
+from smart_logistics.settings import Settings
+from smart_logistics.stack import airflow, lifecycle, ports
 from smart_logistics.stack.home import Home
+from smart_logistics.stack.java import Java
+from smart_logistics.stack.plan import Plan
 from smart_logistics.stack.program import MARKER, Program, launched, run
 from smart_logistics.stack.supervise import Guard, Supervisor, configure
 from smart_logistics.stack.sweep import leftovers, sweep
@@ -77,6 +81,22 @@ def test_what_a_failed_start_began_is_taken_down(home: Home) -> None:
     guard, _ = start(home, [sleeper(home)])
     assert leftovers(home)
     guard.undo()
+    assert leftovers(home) == []
+
+
+def test_a_service_that_runs_and_does_not_answer_is_named_with_its_log(
+    given: Settings, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_HEALTHY_WITHIN", 0.5)
+    name = airflow.LOG_SERVER
+    guard, supervisor = start(home, [Program(name, ("sleep", "600"))])
+    try:
+        plan = Plan(given, home, ports.choose(given, home), Java(Path("/java"), 17, "a test"), {})
+        with pytest.raises(EnvironmentFault, match=rf"{name} is not healthy after 0 s: .*refused") as caught:
+            lifecycle._await(plan, supervisor, [name], lambda _: None)
+    finally:
+        guard.undo()
+    assert str(home.log(name)) in caught.value.remedy
     assert leftovers(home) == []
 
 
