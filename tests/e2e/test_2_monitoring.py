@@ -18,6 +18,7 @@ from smart_logistics.contracts.ops import PIPELINE_RUNS
 from smart_logistics.jobs.catalog import JOBS, PIPELINE
 from smart_logistics.lake import tables
 from smart_logistics.ops.measures import BREACHED, MEASURES
+from smart_logistics.settings import REPOSITORY
 from tests.e2e.monitors import (
     LINEAGE,
     PROMETHEUS,
@@ -61,6 +62,12 @@ def test_the_metrics_are_shown_to_nobody_without_a_credential(stack: Stack) -> N
             assert status(ours._token) == 200
 
 
+def drawn_by_the_dashboard() -> set[str]:
+    """Return what the panels ask Prometheus for."""
+    board = json.loads((REPOSITORY / "monitoring" / "grafana" / "smart-logistics.json").read_text())
+    return {target["expr"] for panel in board["panels"] for target in panel.get("targets", ())}
+
+
 @pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed: apt install prometheus")
 def test_a_real_prometheus_finds_every_metric_and_no_reason_to_alarm(stack: Stack, tmp_path: Path) -> None:
     with prometheus(stack, tmp_path) as client:
@@ -69,8 +76,11 @@ def test_a_real_prometheus_finds_every_metric_and_no_reason_to_alarm(stack: Stac
         rules = [rule for group in answer(client, "/rules")["groups"] for rule in group["rules"]]
         failed = answer(client, "/query", query="smart_logistics_collection_failed == 1")["result"]
         last = answer(client, "/query", query=f'smart_logistics_last_run_success{{dag_id="{DAG}"}}')["result"]
+        drawn = {one: answer(client, "/query", query=one)["result"] for one in drawn_by_the_dashboard()}
     # Where every check passes, none is named.
     assert {one.full_name for one in MEASURES if one is not BREACHED} - names == set()
+    assert [one for one, result in drawn.items() if not result and BREACHED.full_name not in one] == []
+    assert len(drawn) > 25
     assert failed == []
     assert [float(one["value"][1]) for one in last] == [1]
     assert len(rules) > 10

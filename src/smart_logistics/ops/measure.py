@@ -112,10 +112,15 @@ def _gold(lakehouse: str) -> Iterator[Sample]:
     # Not Bronze's: a reading from the year 9999 is kept there as it came.
     in_silver = _state(lakehouse, silver.IOT_TELEMETRY).newest("event_ts")
     if in_silver is not None:
-        yield m.NEWEST_READING.sample(in_silver.timestamp(), "silver")
+        yield from _newest_reading("silver", in_silver)
     in_gold = _newest_in_gold(lakehouse)
     if in_gold is not None:
-        yield m.NEWEST_READING.sample(in_gold.timestamp(), "gold")
+        yield from _newest_reading("gold", in_gold)
+
+
+def _newest_reading(layer: str, moment: datetime) -> Iterator[Sample]:
+    yield m.NEWEST_READING.sample(moment.timestamp(), layer)
+    yield m.LAG.sample(time.time() - moment.timestamp(), layer)
 
 
 def _newest_in_gold(lakehouse: str) -> datetime | None:

@@ -64,6 +64,11 @@ LAST_RUN_ROWS = Measure(
     "last_run_rows", "rows that the last run took in (bronze) or changed (silver, gold)", (*_DAG, "layer")
 )
 LAST_RUN_REJECTED = Measure("last_run_rejected_rows", "dead letters that the last run wrote", _DAG)
+JOB_ROWS = Measure(
+    "last_run_job_rows",
+    "rows that a job of the last run took up (in), wrote (out) and rejected; in of Gold are shipments",
+    (*_DAG, "layer", "task_id", "direction"),
+)
 LAST_DAY_RUNS = Measure("last_day_runs", "runs that ended in the last 24 hours, by how they ended", (*_DAG, "state"))
 TASK_DURATION = Measure("last_run_task_duration_seconds", "the last try of a task in the last run", (*_DAG, "task_id"))
 TASK_TRIES = Measure("last_run_task_tries", "tries that a task of the last run took", (*_DAG, "task_id"))
@@ -81,6 +86,7 @@ REJECTED_OPEN = Measure("rejected_open", "dead letters that nobody has closed", 
 FILES = Measure("files_processed", "files in the log of processed files", ("status",))
 LAST_FILE = Measure("last_file_timestamp_seconds", "when a file was last taken from the landing folder")
 NEWEST_READING = Measure("newest_reading_timestamp_seconds", "event time of the newest reading", ("layer",))
+LAG = Measure("lag_seconds", "age of the newest reading: from its event time until now", ("layer",))
 SHIPMENTS = Measure("shipments", "shipments in Gold by severity of their temperature alert", ("severity",))
 EXCURSIONS = Measure("excursions", "temperature excursions in Gold", ("severity",))
 
@@ -102,7 +108,8 @@ COLLECTION_FAILED = Measure("collection_failed", "1 where a part could not be me
 MEASURES: tuple[Measure, ...] = tuple(one for one in globals().values() if isinstance(one, Measure))
 
 EVENTS: tuple[Event, ...] = (
-    Event("job.rows", "counter", "rows that a job took in or changed", ("layer", "task_id")),
+    Event("job.rows_in", "counter", "rows that a job took up; of Gold shipments", ("layer", "task_id")),
+    Event("job.rows", "counter", "rows that a job wrote: inserted, changed or removed", ("layer", "task_id")),
     Event("job.rejected", "counter", "dead letters that a job wrote", ("layer", "task_id")),
     Event("job.duration", "timer", "one try of a job, from submit to its end", ("layer", "task_id", "outcome")),
     Event("job.failed", "counter", "tries of a job that failed, by the error's class", ("layer", "task_id", "error")),

@@ -15,10 +15,11 @@ from airflow.sdk._shared.observability.metrics import stats as client
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics import stats_utils
 
-from smart_logistics.ops import measure
-from smart_logistics.ops.measures import LAYERS, PREFIX, Sample
+from smart_logistics.ops import measure, measure_jobs
+from smart_logistics.ops.measures import PREFIX, Sample
 
 _log = logging.getLogger(__name__)
+_EVENTS = {measure_jobs.IN: "rows_in", measure_jobs.OUT: "rows", measure_jobs.REJECTED: "rejected"}
 
 
 def is_on() -> bool:
@@ -38,16 +39,12 @@ def timing(name: str, seconds: float, /, **tags: str) -> None:
 
 def job_ended(task_id: str, seconds: float, counts: Mapping[str, Any] | None, error: BaseException | None) -> None:
     """Send what is known after a job: its rows, or the class of its error, and how long it took."""
-    layer = task_id.split("_")[0]
-    job = {"layer": layer if layer in LAYERS else "quality", "task_id": task_id}
+    job = {"layer": measure_jobs.layer(task_id), "task_id": task_id}
     timing("job.duration", seconds, **job, outcome="failed" if error else "success")
     if error is not None:
         count("job.failed", 1, **job, error=type(error).__name__)
-    # What the gate calls its rows are checks.
-    told = counts if counts is not None and layer in LAYERS else {}
-    for name in ("rows", "rejected"):
-        if isinstance(number := told.get(name), int):
-            count(f"job.{name}", number, **job)
+    for direction, number in measure_jobs.counted(task_id, counts).items():
+        count(f"job.{_EVENTS[direction]}", number, **job)
 
 
 def gauges(lakehouse: str, landing: Path) -> None:

@@ -62,6 +62,7 @@ def _measured() -> bytes:
         **measure.parts(places.lakehouse(), places.landing()),
         "dags": airflow_state.dags,
         "components": airflow_state.components,
+        "jobs": airflow_state.jobs,
     }
     return render(measure.collect(parts))
 

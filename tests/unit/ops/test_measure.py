@@ -12,6 +12,7 @@ import pytest
 from smart_logistics.contracts.bronze import REJECTED_RECORDS
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS, PIPELINE_RUNS, TASK_RUNS
+from smart_logistics.contracts.silver import IOT_TELEMETRY
 from smart_logistics.lake.tables import merge_rows, uri
 from smart_logistics.ops import measure, measure_runs
 from smart_logistics.ops.measures import Sample
@@ -123,6 +124,16 @@ def test_the_last_gates_breaches_are_named_and_older_ones_are_not(tmp_path: Path
     }
     names = {labels[2]: value for labels, value in by_labels(found, "dq_breached_check").items()}
     assert names == {"bad": 3, "odd": 0}
+
+
+def test_the_lag_of_a_layer_is_the_age_of_its_newest_reading(tmp_path: Path) -> None:
+    moment = datetime.now(UTC) - timedelta(minutes=30)
+    reading = {"truck_id": "T", "event_ts": moment, "temperature": 5.0, "is_outlier": False}
+    times = {"_ingested_at": moment, "_changed_at": moment, "reading_date": moment.date()}
+    put(tmp_path, IOT_TELEMETRY, reading | times | {"source_file": "f"})
+    found = measure.collect(measure.parts(str(tmp_path), tmp_path))
+    assert by_labels(found, "newest_reading_timestamp_seconds") == {("silver",): pytest.approx(moment.timestamp())}
+    assert by_labels(found, "lag_seconds") == {("silver",): pytest.approx(1800, abs=60)}
 
 
 def test_only_open_dead_letters_count(tmp_path: Path) -> None:

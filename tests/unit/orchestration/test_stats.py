@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 from smart_logistics.errors import SourceUnavailable
 from smart_logistics.orchestration import stats
-stats.job_ended("silver_iot", 1.5, {"rows": 7, "rejected": 2, "verdict": "x"}, None)
+stats.job_ended("silver_iot", 1.5, {"read": 9, "rows": 7, "rejected": 2, "verdict": "x"}, None)
 stats.job_ended("bronze_ingest_sql", 0.5, None, SourceUnavailable("away"))
 stats.count("run.ended", dag_id="d", state="failed")
 stats.gauges(sys.argv[1], Path(sys.argv[1]))
@@ -76,6 +76,7 @@ def test_a_statsd_server_hears_every_number_with_its_tags(statsd: socket.socket,
     )
     heard = received(statsd)
     tags = "layer=silver,task_id=silver_iot"
+    assert f"airflow.smart_logistics.job.rows_in,{tags}:9|c" in heard
     assert f"airflow.smart_logistics.job.rows,{tags}:7|c" in heard
     assert f"airflow.smart_logistics.job.rejected,{tags}:2|c" in heard
     assert f"airflow.smart_logistics.job.duration,{tags},outcome=success:1500.000000|ms" in heard
@@ -120,7 +121,7 @@ def test_a_collector_is_told_before_the_process_ends(tmp_path: Path) -> None:
         for scope in resource.scope_metrics
         for metric in scope.metrics
     }
-    wanted = {"job.rows", "job.duration", "job.failed", "run.ended", "landing_files"}
+    wanted = {"job.rows_in", "job.rows", "job.rejected", "job.duration", "job.failed", "run.ended", "landing_files"}
     assert {f"airflow.smart_logistics.{name}" for name in wanted} <= names
 
 
