@@ -94,6 +94,7 @@ def test_statsd_hears_of_each_job_and_of_the_runs_end(stack: Stack, statsd: List
     for job in JOBS:
         assert re.search(rf"smart_logistics\.job\.duration,layer=\w+,task_id={job},outcome=success:[\d.]+\|ms", heard)
     assert re.search(r"smart_logistics\.job\.rows,layer=bronze,task_id=bronze_ingest_iot:[1-9]\d*\|c", heard)
+    assert re.search(r"smart_logistics\.job\.rows_in,layer=silver,task_id=silver_iot:[1-9]\d*\|c", heard)
     assert re.search(r"smart_logistics\.job\.rejected,layer=silver,task_id=silver_iot:[1-9]\d*\|c", heard)
     assert f"smart_logistics.run.ended,dag_id={DAG},state=success:1|c" in heard
     assert f"smart_logistics.last_run_success,dag_id={DAG}:1.0|g" in heard

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -38,12 +39,12 @@ class Site:
         self.landing.mkdir(parents=True)
         self.lake = Lake(spark, str(home / "lakehouse"), "")
 
-    def run(self) -> None:
+    def run(self) -> dict[str, Mapping[str, Any]]:
         self.lake.job = "bronze_ingest_sql"
-        bronze_ingest_sql.run(Context(self.lake, "run", "", _EXTRACTION))
+        rows = bronze_ingest_sql.run(Context(self.lake, "run", "", _EXTRACTION))
         self.lake.job = "bronze_ingest_iot"
-        bronze_ingest_iot.run(Context(self.lake, "run", str(self.landing), {"SETTLE_SECONDS": 0}))
-        run_pipeline(self.lake)
+        records = bronze_ingest_iot.run(Context(self.lake, "run", str(self.landing), {"SETTLE_SECONDS": 0}))
+        return {"bronze_ingest_sql": rows, "bronze_ingest_iot": records} | run_pipeline(self.lake)
 
 
 def test_the_waves_in_one_run_or_in_three_give_the_same_rows(spark: SparkSession, tmp_path: Path, dsn: str) -> None:
@@ -52,8 +53,19 @@ def test_the_waves_in_one_run_or_in_three_give_the_same_rows(spark: SparkSession
         seed(dsn, often.landing, Wanted(wave=wave), now=NOW)
         shutil.copytree(often.landing, once.landing, dirs_exist_ok=True)
         often.run()
-    once.run()
+    told = once.run()
     found = content(once.lake)
     assert len(found["gold.shipment_analytics"]) > 90
     assert all(found[name] for name in ("gold.temperature_excursions", "gold.fleet_daily", "gold.route_daily"))
     assert found == content(often.lake)
+    assert_each_layer_took_up_what_the_one_before_it_wrote(told)
+
+
+def assert_each_layer_took_up_what_the_one_before_it_wrote(told: Mapping[str, Mapping[str, Any]]) -> None:
+    for bronze, silver in (("bronze_ingest_sql", "silver_transactional"), ("bronze_ingest_iot", "silver_iot")):
+        assert told[silver]["read"] == told[bronze]["rows"] > 0
+    for job in ("bronze_ingest_iot", "silver_iot"):
+        # Each record ends in one place.
+        assert told[job]["read"] == told[job]["rows"] + told[job]["rejected"]
+        assert told[job]["rejected"] > 0
+    assert told["bronze_ingest_sql"]["read"] == told["bronze_ingest_sql"]["rows"]

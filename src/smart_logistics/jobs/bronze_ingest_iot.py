@@ -173,7 +173,8 @@ def _log_row(batch: Batch, file: SealedFile) -> dict[str, object]:
 
 
 def _counts(files: Sequence[SealedFile]) -> dict[str, int]:
-    return {"rows": sum(f.found - f.rejected for f in files), "rejected": sum(f.rejected for f in files)}
+    found, rejected = sum(f.found for f in files), sum(f.rejected for f in files)
+    return {"read": found, "rows": found - rejected, "rejected": rejected}
 
 
 def _result(files: Sequence[SealedFile], left: Sequence[str]) -> dict[str, object]:

@@ -42,7 +42,7 @@ AT_ONCE = 3
 
 
 def run(ctx: Context) -> Mapping[str, object]:
-    """Extract every source table; return the versions taken, the deletes noticed and the tables read in full."""
+    """Extract every source table; return rows read, versions taken, deletes noticed and the tables read in full."""
     address = dsn.parse(require_environment("LOGISTICS_SOURCE_DSN"))
     with snapshot_of(address, SOURCE_TABLES) as connection, jdbc.reading(address):
         extractions = _prepared(ctx, connection)
@@ -60,6 +60,7 @@ def run(ctx: Context) -> Mapping[str, object]:
         reached("bronze_ingest_sql.fences_kept")
     taken = {extraction.source.name: extraction.taken for extraction in extractions if extraction.taken}
     return {
+        "read": sum(extraction.extent.rows for extraction in extractions),
         "rows": sum(taken.values()),
         "tables": taken,
         "deleted": deleted.count,

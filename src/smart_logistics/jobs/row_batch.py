@@ -45,6 +45,7 @@ class RowBatch:
     stamp: int
     run_id: str
     letters: Waiting
+    read: int | None = 0
     rejected: int = 0
     changed: int = 0
     _kept: list[DataFrame] = field(default_factory=list)
@@ -99,8 +100,12 @@ class RowBatch:
     @cached_property
     def is_small(self) -> bool:
         """The batch has so few rows that they are held here rather than in Spark's cache."""
-        new = small.rows_since(self.lake.root, bronze.EXTRACTED[self.source.name], "_ingested_at", self.since)
-        return new is not None and new + self.letters.orphans <= small.MOST_ROWS
+        return self._new is not None and self._new + self.letters.orphans <= small.MOST_ROWS
+
+    @cached_property
+    def _new(self) -> int | None:
+        """How many versions Bronze has behind ``since``, by its files' statistics; None where they do not say."""
+        return small.rows_since(self.lake.root, bronze.EXTRACTED[self.source.name], "_ingested_at", self.since)
 
     def forget(self) -> None:
         """Free what was kept in memory."""
@@ -153,6 +158,7 @@ class RowBatch:
         if orphans:
             versions = versions.unionByName(self._orphans())
         versions = self.keep(versions)
+        self.read = None if self._new is None else self._new + (self.letters.orphans if orphans else 0)
         columns = [key.column for key in self.source.foreign_keys]
         self._literals = self.lake.literals(versions, [self.source.key, *columns])
         known = {

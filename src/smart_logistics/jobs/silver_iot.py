@@ -33,11 +33,11 @@ _REACH = timedelta(hours=2 * NEIGHBOUR_HOURS)
 
 
 def run(ctx: Context) -> Mapping[str, object]:
-    """Judge the new records; return readings added, flags changed and records rejected."""
+    """Judge the new records; return how many there were, readings added, records rejected and flags changed."""
     lake = ctx.lake
     seen = lake.progress(TARGET)
     if lake.progress(bronze.IOT_TELEMETRY, PRODUCER) <= seen:
-        return {"rows": 0, "rejected": 0, "flags_changed": 0}
+        return {"read": 0, "rows": 0, "rejected": 0, "flags_changed": 0}
     kept: list[DataFrame] = []
     try:
         return _settle(ctx, seen, kept)
@@ -51,7 +51,7 @@ def _settle(ctx: Context, seen: int, kept: list[DataFrame]) -> Mapping[str, obje
     stamp = lake.new_stamp()
     records = lake.since(bronze.IOT_TELEMETRY, seen, column="_ingested_at")
     judged = lake.keep(readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")), kept, few=False)
-    dates = _valid_dates(judged)
+    read, dates = _extent(judged)
     held = _readings_of(lake, dates)
     judged = lake.keep(readings.without_repeats(judged, held), kept, few=False)
     reached("silver_iot.judged")
@@ -59,12 +59,16 @@ def _settle(ctx: Context, seen: int, kept: list[DataFrame]) -> Mapping[str, obje
     reached("silver_iot.recorded")
     _close_corrected(lake, judged, on_hand.corrected_since(lake.root, instant(seen)))
     changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp, kept)
-    return {"rows": added, "rejected": rejected, "flags_changed": changed}
+    return {"read": read, "rows": added, "rejected": rejected, "flags_changed": changed}
 
 
-def _valid_dates(judged: DataFrame) -> list[date]:
-    rows = judged.filter(F.col(readings.VERDICT).isNull()).select("reading_date").distinct().collect()
-    return sorted(row[0] for row in rows)
+def _extent(judged: DataFrame) -> tuple[int, list[date]]:
+    """Return how many records there are, and the dates of the valid ones."""
+    rows = judged.groupBy("reading_date").agg(
+        F.count(F.lit(1)).alias("records"), F.bool_or(F.col(readings.VERDICT).isNull()).alias("has_valid")
+    )
+    found = rows.collect()
+    return sum(row["records"] for row in found), sorted(row["reading_date"] for row in found if row["has_valid"])
 
 
 def _readings_of(lake: Lake, dates: list[date]) -> DataFrame:

@@ -20,7 +20,7 @@ _KEY = SHIPMENTS.key
 
 
 def run(ctx: Context) -> Mapping[str, object]:
-    """Judge and settle every source table; return rows changed and rejected."""
+    """Judge and settle every source table; return versions judged (where known), rows changed and rejected."""
     stamp = ctx.lake.new_stamp()
     letters = waiting(ctx.lake.root)
     batches = {
@@ -37,7 +37,9 @@ def run(ctx: Context) -> Mapping[str, object]:
         for batch in batches.values():
             batch.forget()
     changed = {name: batch.changed for name, batch in batches.items() if batch.changed}
+    read = [batch.read for batch in batches.values()]
     return {
+        "read": None if None in read else sum(filter(None, read)),
         "rows": sum(changed.values()),
         "rejected": sum(batch.rejected for batch in batches.values()),
         "tables": changed,

@@ -93,7 +93,7 @@ def test_orphans_cascade_when_the_parent_comes_and_a_rerun_changes_nothing(lake:
     assert rows(lake, silver.ORDERS, "order_id", "total_amount") == [("O1", Decimal("10.00"))]
     assert len(versions(lake)) == 1
     before = {t.full_name: rows(lake, t, *t.key, "_changed_at") for t in SILVER.values()}
-    assert run(lake) == {"rows": 0, "rejected": 0, "tables": {}}
+    assert run(lake) == {"read": 0, "rows": 0, "rejected": 0, "tables": {}}
     assert {t.full_name: rows(lake, t, *t.key, "_changed_at") for t in SILVER.values()} == before
 
 
