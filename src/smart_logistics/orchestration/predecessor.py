@@ -19,6 +19,8 @@ from smart_logistics import processes
 
 MARKER = "LOGISTICS_DRIVER_OF"
 GRACE_SECONDS = 8.0
+# Its JVM has gone, and closed what there was to close.
+_OWN_GRACE_SECONDS = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ def end(task: Instance, is_running: Callable[[str], bool], *, grace: float = GRA
     return _end([(process, whose) for process, whose in found if whose.run_id not in rightful], grace)
 
 
-def end_own(task: Instance, *, grace: float = GRACE_SECONDS) -> int:
+def end_own(task: Instance, *, grace: float = _OWN_GRACE_SECONDS) -> int:
     """End what is left of the driver of this very try, and return how many processes that were.
 
     Where the launcher is killed, the kernel ends the JVM, but a job's Python that is busy with itself does not notice.
