@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from smart_logistics.ops import measure
 from smart_logistics.ops.measures import MEASURES, Sample
-from smart_logistics.pages import airflow_state, places
+from smart_logistics.pages import airflow_state, job_results, places
 from smart_logistics.pages.auth import scraper_or_user
 
 # Several who scrape, or one who is impatient, cost one reading.
@@ -62,7 +62,7 @@ def _measured() -> bytes:
         **measure.parts(places.lakehouse(), places.landing()),
         "dags": airflow_state.dags,
         "components": airflow_state.components,
-        "jobs": airflow_state.jobs,
+        "jobs": job_results.jobs,
     }
     return render(measure.collect(parts))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import stat
 from configparser import ConfigParser, RawConfigParser
@@ -11,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from smart_logistics import settings
-from smart_logistics.errors import ConfigurationError, EnvironmentFault, LockHeld, SourceUnavailable
+from smart_logistics.errors import ConfigurationError, EnvironmentFault, SourceUnavailable
 from smart_logistics.settings import Settings
-from smart_logistics.stack import airflow, connections, doctor, lifecycle, plan, ports, postgres, source, spark
+from smart_logistics.stack import airflow, connections, plan, ports, postgres, source, spark
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.supervise import render
@@ -105,27 +104,6 @@ def test_a_full_disk_is_noticed_before_anything_is_started(home: Home, monkeypat
     with pytest.raises(EnvironmentFault, match="MB are free") as caught:
         plan.check_space(home)
     assert caught.value.remedy
-
-
-def test_a_home_that_cannot_be_made_is_named_with_a_remedy(root: Path) -> None:
-    root.write_text("a file lies where a folder should be")
-    with pytest.raises(EnvironmentFault, match=r"cannot make the stack's folders: .*home") as caught:
-        Home.of(settings.load({"LOGISTICS_HOME": str(root / "home")})).create()
-    assert "LOGISTICS_HOME" in caught.value.remedy
-
-
-def test_mail_that_nobody_is_to_receive_is_found_by_the_doctor(root: Path) -> None:
-    given = settings.load({"LOGISTICS_HOME": str(root), "LOGISTICS_SMTP_HOST": "mail.example"})
-    (mail,) = [one for one in doctor.examine(given) if one.subject == "mail"]
-    assert (mail.good, mail.remedy) == (False, "set LOGISTICS_SMTP_TO")
-    assert "nobody is to receive mail" in mail.text
-
-
-def test_two_commands_at_once_do_not_undo_each_other(given: Settings, home: Home) -> None:
-    with home.up_lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(LockHeld, match="another command is starting or stopping the stack"):
-            lifecycle.down(given, lambda _: None)
 
 
 def test_a_source_that_does_not_answer_is_told_without_its_password() -> None:
