@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 PASSWORDS = {"admin": "of-the-admin", "vera": "of-the-viewer"}
-_START_SECONDS = 180
+_START_SECONDS = 600
 _SERVE = "from airflow.utils.db import initdb; initdb(); from airflow.__main__ import main; main()"
 
 
