@@ -60,6 +60,7 @@ def visiting(stack: Stack) -> Iterator[Visitor]:
         page.locator("input[name=password]").fill(password)
         page.locator("button[type=submit]").click()
         page.get_by_role("heading", level=1).wait_for()
+        chromium.wait_for_charts(page)
         complaints.clear()
         yield Visitor(browser, base, page, complaints)
 

@@ -25,7 +25,9 @@ _LEAST_DEGREES = 2.0
 
 
 def spec(description: str, *, height: int, **rest: Any) -> Spec:
-    """Return a specification as wide as its place."""
+    """Return a specification as wide as its place; a layer without data is left out, of which Vega would complain."""
+    if "layer" in rest:
+        rest["layer"] = [layer for layer in rest["layer"] if layer["data"].get("values") != []]
     return {
         "$schema": SCHEMA,
         "description": description,

@@ -21,7 +21,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_SLOW = 60_000
+_SLOW = 120_000
 _PHONE = {"width": 390, "height": 844}
 _DESK = {"width": 1400, "height": 900}
 

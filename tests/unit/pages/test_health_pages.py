@@ -22,6 +22,7 @@ RUN = f"/logistics/run?dag={PIPELINE}&run={quote(FAILED_RUN)}"
 
 def test_what_is_open_is_at_the_top_with_what_to_do(look: Look, complaints: list[str]) -> None:
     page = look(HEALTH)
+    chromium.wait_for_charts(page)
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"Not healthy: the last run of {PIPELINE} failed")
     opened = page.locator("ul.alerts li")
     expect(opened.filter(has_text=f"driver <b>lost</b> in {HOSTILE_FILE}")).to_have_count(1)

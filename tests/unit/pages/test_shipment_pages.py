@@ -98,6 +98,7 @@ def test_one_shipment_shows_what_the_answer_rests_on(look: Look, complaints: lis
 @pytest.mark.parametrize("shipment", [HOSTILE, "..", "=cmd()"])
 def test_a_hostile_id_is_text_and_has_its_page(look: Look, shipment: str, complaints: list[str]) -> None:
     page = look(LIST)
+    chromium.wait_for_charts(page)
     page.locator("#shipments").get_by_role("link", name=shipment, exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"Shipment {shipment}:")
     chromium.wait_for_charts(page)
