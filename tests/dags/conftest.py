@@ -33,6 +33,12 @@ def plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("LOGISTICS_", "AIRFLOW"))}
 
 
+def secrets_in(file: Path) -> dict[str, str]:
+    """What lets Airflow read connections from a file, as the stack has it."""
+    arguments = json.dumps({"connections_file_path": str(file)})
+    return {"AIRFLOW__SECRETS__BACKEND": FILE_BACKEND, "AIRFLOW__SECRETS__BACKEND_KWARGS": arguments}
+
+
 @pytest.fixture(scope="session")
 def bag() -> DagBag:
     with pytest.MonkeyPatch.context() as patch:
@@ -62,8 +68,7 @@ def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[
     environment |= {
         "FOUND": str(found),
         "SECRETS_FILE": str(secrets),
-        "AIRFLOW__SECRETS__BACKEND": FILE_BACKEND,
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(secrets)}),
+        **secrets_in(secrets),
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),

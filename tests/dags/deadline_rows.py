@@ -106,7 +106,7 @@ def call_back(sent: str) -> None:
 def main() -> None:
     with create_session() as session:
         initdb(session=session)
-    provision.provision({"source_dsn": "postgresql://u@127.0.0.1/d"}, settings.load())
+    provision.provision(settings.load())
     dag = sync()
     found: dict[str, dict[str, Any]] = {}
     with create_session() as session:

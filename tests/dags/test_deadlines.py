@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from smart_logistics import settings
+from smart_logistics.orchestration import config_files, provision
 from smart_logistics.settings import REPOSITORY
-from tests.dags.conftest import plain_environment
+from tests.dags.conftest import plain_environment, secrets_in
 
 COUNTED = {"run is slow": 30, "run takes too long": 45}
 UNDER_WAY = ("by-the-hour", "by-hand", "by-the-API")
@@ -22,7 +24,11 @@ UNDER_WAY = ("by-the-hour", "by-hand", "by-the-API")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, Any]]:
     """What deadline_rows.py found."""
     folder = tmp_path_factory.mktemp("deadlines")
+    secrets = folder / "connections.json"
+    made = provision.connections(config_files.SECRETS, settings.load({}), "postgresql://u@127.0.0.1/d")
+    secrets.write_text(json.dumps(made))
     environment = plain_environment() | {
+        **secrets_in(secrets),
         "FOUND": str(folder / "found.json"),
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

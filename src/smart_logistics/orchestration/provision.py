@@ -51,7 +51,6 @@ def connections(
 
 def values(loaded: Settings, source_dsn: str | None = None) -> Callable[[str], Any]:
     """Return what gives a placeholder its value: a setting, its default by the stack, or what follows from settings."""
-    port = loaded["SMTP_PORT"]
     made: dict[str, Callable[[], Any]] = {
         "SOURCE_DSN": lambda: source_dsn or loaded["SOURCE_DSN"],
         # The provider takes a host with a scheme, or without a port, as the whole master URL.
@@ -60,8 +59,8 @@ def values(loaded: Settings, source_dsn: str | None = None) -> Callable[[str], A
         "LAKEHOUSE": lambda: loaded.lakehouse,
         "SMTP_TO": lambda: loaded["SMTP_TO"] or loaded["SMTP_FROM"],
         # Real booleans: the provider takes the text "false" for true. Both on, its default, works nowhere.
-        "SMTP_DISABLE_SSL": lambda: port != _SMTPS_PORT,
-        "SMTP_DISABLE_TLS": lambda: port != _SUBMISSION_PORT,
+        "SMTP_DISABLE_SSL": lambda: loaded["SMTP_PORT"] != _SMTPS_PORT,
+        "SMTP_DISABLE_TLS": lambda: loaded["SMTP_PORT"] != _SUBMISSION_PORT,
     }
     return lambda name: made[name]() if name in made else loaded[name]
 
