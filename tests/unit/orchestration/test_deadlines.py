@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 
 from smart_logistics import settings
 from smart_logistics.contracts.ops import MISSED_DEADLINES
@@ -19,6 +21,13 @@ from smart_logistics.orchestration import access, alerts, connections, deadlines
 from smart_logistics.orchestration.mail import Message
 
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    """It is now ``NOW``, however long ago this file was loaded."""
+    with time_machine.travel(NOW):
+        yield
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from airflow.sdk import Connection
 
 from smart_logistics.errors import LakeUnavailable
@@ -18,6 +20,13 @@ from smart_logistics.orchestration.run_record import DAG_IDS, ERROR_KEY
 
 PIPELINE = DAG_IDS[0]
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    """It is now ``NOW``, however long ago this file was loaded."""
+    with time_machine.travel(NOW):
+        yield
 
 
 @pytest.mark.parametrize("error", [LakeUnavailable("the disk is gone"), KeyError("end_date"), OSError("no space")])
