@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Chromium looks for its maker's servers at every start; a closed network makes it wait for each.
@@ -22,6 +22,7 @@ FLAGS = [
     "--disable-sync",
 ]
 _SLOW = 120_000
+expect.set_options(timeout=60_000)
 _PHONE = {"width": 390, "height": 844}
 _DESK = {"width": 1400, "height": 900}
 
