@@ -117,13 +117,10 @@ test-kills: install-dev ## Kill each part of the running stack in the middle of 
 ONLY ?=
 READINGS ?=
 ROUNDS ?=
+OPTIONS ?=
 .PHONY: bench
 bench: install-dev ## Measure the promised figures beside their baselines; ONLY=P1,P2 ROUNDS=5 READINGS=7200000 SMALL=1 (hours)
-	@$(VENV)/bin/python -m benchmarks --only "$(ONLY)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(READINGS),--readings $(READINGS)) $(if $(SMALL),--small)
-
-.PHONY: bench-history
-bench-history: install-dev ## Measure what an hour costs with a year of history against one day (some minutes)
-	@$(SPARK)/bin/python -m benchmarks.history
+	@$(VENV)/bin/python -m benchmarks --only "$(ONLY)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(READINGS),--readings $(READINGS)) $(if $(SMALL),--small) $(OPTIONS)
 
 .PHONY: bench-pages
 bench-pages: install-dev ## Time to first content of the pages with 100,000 shipments and a year of runs (some minutes)

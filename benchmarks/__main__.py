@@ -29,6 +29,9 @@ def main() -> int:
     parser.add_argument("--rounds", help="measured rounds of each (default: its own)")
     parser.add_argument("--small", action="store_true", help="a scale that only shows that all of it works")
     parser.add_argument("--readings", help="readings of a day (P3, P4)")
+    parser.add_argument("--days", help="days of history (P2, P4)")
+    parser.add_argument("--files", help="small files that come (P5)")
+    parser.add_argument("--memory", help="of each driver, as in 2g (P3, P4)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the results file")
     arguments = parser.parse_args()
     try:

@@ -23,7 +23,7 @@ from smart_logistics.settings import REPOSITORY
 
 READINGS, SMALL_READINGS = 7_200_000, 72_000
 MEMORY = "2g"
-_JOBS = (BRONZE_INGEST_IOT, SILVER_IOT, GOLD_AGGREGATE)
+JOBS = (BRONZE_INGEST_IOT, SILVER_IOT, GOLD_AGGREGATE)
 _BROUGHT = 1_700_000_000_000_000
 
 
@@ -75,7 +75,7 @@ def _ours(folder: Path, memory: str) -> float:
     shutil.copytree(folder / "carried", place / submitted.LAKEHOUSE)
     shutil.copytree(folder / "landed", place / submitted.LANDING)
     total = 0.0
-    for job in _JOBS:
+    for job in JOBS:
         done = submitted.run(job, place, memory=memory, SETTLE_SECONDS="0")
         rounds.say(f"{job.name}, peak {done.peak_bytes / 1e9:.1f} GB, {dict(done.told)}", done.seconds)
         total += done.seconds

@@ -23,6 +23,7 @@ A_TRUCK = 20
 _SLOT_MINUTES = MINUTES // A_TRUCK
 _FILE_MINUTES = 10
 _WAREHOUSES = 20
+_FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 # Name, limits in °C, prolonged exposure in minutes.
 TYPES: tuple[tuple[str, int, int, int], ...] = (
     ("Refrigerated", 2, 8, 60),
@@ -96,14 +97,18 @@ def land(landing: Path, trucks: int, start: datetime) -> int:
     return written
 
 
-def carry(root: Path, trucks: int, days: Mapping[datetime, int]) -> None:
-    """Write into Silver what the trucks carry on ``days`` (start → stamp of the batch that brought it)."""
+def carry(root: Path, trucks: int, days: Mapping[datetime, int], *, masters: bool = True) -> None:
+    """Write into Silver what the trucks carry on ``days`` (start → stamp of the batch that brought it).
+
+    With ``masters`` the trucks, warehouses and types too: the first time.
+    """
     book = Book(root)
-    first = min(days.values())
-    _masters(book, trucks, first)
-    for number, (start, stamp) in enumerate(sorted(days.items())):
-        _journeys(book, trucks, number, start, stamp)
-    book.flush()
+    if masters:
+        _masters(book, trucks, min(days.values()))
+        book.flush()
+    for start, stamp in sorted(days.items()):
+        _journeys(book, trucks, (start - _FIRST_DAY).days, start, stamp)
+        book.flush()
 
 
 def _masters(book: Book, trucks: int, stamp: int) -> None:

@@ -1,21 +1,20 @@
-"""What an hour costs with a year of history against one day: files opened, rows written, time, job by job.
+"""P2: what an hour costs with a year of history against one day: time, files opened, rows written, job by job.
 
-Two lakehouses hold the same last day; one of them 364 days before it, too. The same hour comes to a copy of each (3,000
-readings of 50 trucks, 50 shipments that change), and Silver, Gold and the gate run over it, round by round in turn.
-Files are counted by inotify, so that whoever opens them is seen: Spark, Arrow or delta-rs.
-
-``make bench-history``; the table is in docs/performance.md.
+Two lakehouses hold the same last day; one of them 364 days before it, too; each has a source database that holds what
+its Bronze does. The same hour comes to a copy of each (3,000 readings of 50 trucks, 50 shipments that change), and the
+six jobs run over it one after the other in one session that is warm, round by round in turn: a job's start, which costs
+the same however long the history is, must not hide what grows. Files are counted by inotify, so that whoever opens them
+is seen: Spark, Arrow or delta-rs.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,24 +23,44 @@ from statistics import median
 from typing import Any
 
 from pyspark.sql import SparkSession
+from tests.postgres import running
 
-from benchmarks.history_hour import next_hour
+from benchmarks import figures, history_source, rounds
+from benchmarks.history_hour import READINGS, ROWS_CHANGED, next_hour
 from benchmarks.history_lake import HOLD_MINUTES, fill
 from benchmarks.opened import Opened, watching
 from smart_logistics import settings
-from smart_logistics.jobs import data_quality_check, gold_aggregate, silver_iot, silver_transactional
+from smart_logistics.jobs import (
+    bronze_ingest_iot,
+    bronze_ingest_sql,
+    data_quality_check,
+    gold_aggregate,
+    silver_iot,
+    silver_transactional,
+)
 from smart_logistics.jobs.runner import Context
+from smart_logistics.jobs.submit import SOURCE_DSN
 from smart_logistics.lake.spark_conf import job_properties
 from smart_logistics.lake.store import Lake
 
 RESULTS = Path(__file__).with_name("results-history.json")
 JOBS: Mapping[str, Callable[[Context], Mapping[str, object]]] = {
+    "bronze_ingest_sql": bronze_ingest_sql.run,
+    "bronze_ingest_iot": bronze_ingest_iot.run,
     "silver_transactional": silver_transactional.run,
     "silver_iot": silver_iot.run,
     "gold_aggregate": gold_aggregate.run,
     "data_quality_check": data_quality_check.run,
 }
-SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": HOLD_MINUTES}
+SETTINGS = {
+    "DELETE_CHECK_HOURS": 24,
+    "MAX_DELETE_PERCENT": 20,
+    "FULL_READ": 0,
+    "SETTLE_SECONDS": 0,
+    "MAX_CLOCK_SKEW_MINUTES": 10,
+    "HOLD_MINUTES": HOLD_MINUTES,
+}
+SMALL_DAYS = 8
 _LOGS = frozenset({"_delta_log", "_digests", "_commits"})
 
 
@@ -60,71 +79,94 @@ class Cost:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Place:
+    """A lakehouse with its source database; the hour comes to copies of it."""
+
+    root: Path
+    dsn: str
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--lakes", type=Path, help="where the two lakehouses are made, or were made before")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-history-") as folder:
-        lakes = arguments.lakes or Path(folder)
-        made = {days: lakes / f"{days}-days" for days in (1, arguments.days)}
-        spark = _session(Path(folder))
-        now = _filled(spark, made, lakes / "now")
-        costs: dict[int, dict[str, list[Cost]]] = {days: defaultdict(list) for days in made}
-        for number in range(arguments.rounds + 1):
-            for days, root in made.items():
-                for name, cost in _hour(spark, root, Path(folder) / "copy", now).items():
-                    if number:  # the first round warms up
-                        costs[days][name].append(cost)
-        spark.stop()
-    table = {name: {days: _median(costs[days][name]) for days in made} for name in JOBS}
-    RESULTS.write_text(json.dumps({n: {d: c.__dict__ for d, c in of.items()} for n, of in table.items()}, indent=1))
-    _show(table, arguments.days)
-
-
-def _filled(spark: SparkSession, made: Mapping[int, Path], mark: Path) -> datetime:
-    """Fill the lakehouses unless they are, and return the moment at which their last day ends.
-
-    It ends at a midnight at least an hour ago: the hour that comes is over, and looks at the day before it, which both
-    lakehouses have. Then the jobs run once, as they did in every hour before: what they count once for each day is
-    counted.
-    """
-    if not mark.exists():
+    parser = rounds.options(__doc__, rounds=5)
+    parser.add_argument("--days", type=int, help="of history (default: 365)")
+    wanted = parser.parse_args()
+    days = wanted.days or (SMALL_DAYS if wanted.small else 365)
+    with tempfile.TemporaryDirectory(prefix="bench-history-") as name, running() as server:
+        folder = Path(name)
+        spark = _session(folder)
+        # It ends at a midnight at least an hour ago: the hour that comes is over, and looks at the day before it.
         now = (datetime.now(UTC) - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        for days, root in made.items():
-            fill(root, days, now)
-            for name, job in JOBS.items():
-                job(Context(Lake(spark, str(root), name), "before", "", SETTINGS))
-            print(f"filled {days} day(s)", file=sys.stderr, flush=True)
-        mark.write_text(now.isoformat())
-    return datetime.fromisoformat(mark.read_text())
+        places = {n: Place(folder / f"{n}-days", server.new_database(f"days_{n}")) for n in (1, days)}
+        for n, place in places.items():
+            _fill(spark, place, n, now)
+        sides = {
+            f"{n} day(s)": lambda _, place=place: _hour(spark, place, folder / "copy", now)
+            for n, place in places.items()
+        }
+        one, many = rounds.measured(sides, wanted).values()
+        spark.stop()
+    table = {name: {n: _median([cost[name] for cost in of]) for n, of in ((1, one), (days, many))} for name in JOBS}
+    RESULTS.write_text(json.dumps({n: {d: c.__dict__ for d, c in of.items()} for n, of in table.items()}, indent=1))
+    _show(table, days)
+    jobs = [figures.ratio(f"P2.{name}", *(_seconds(of, [name]) for of in (many, one))) for name in JOBS]
+    whole = figures.ratio("P2.whole", *(_seconds(of, list(JOBS)) for of in (many, one)))
+    figures.dump([figures.worst("P2", [*jobs, whole]), whole, *jobs], wanted.out)
+
+
+def _seconds(rounds_of: list[dict[str, Cost]], names: list[str]) -> list[float]:
+    return [sum(cost[name].seconds for name in names) for cost in rounds_of]
+
+
+def _fill(spark: SparkSession, place: Place, days: int, now: datetime) -> None:
+    """Fill a lakehouse and its source, then let the jobs run once, as they did in every hour before.
+
+    What they count once for each day is counted then, and the extraction has its fences.
+    """
+    began = time.monotonic()
+    fill(place.root / "lakehouse", days, now)
+    history_source.fill(place.dsn, place.root / "lakehouse")
+    (place.root / "landing").mkdir()
+    _run(spark, place.root, place.dsn, "before")
+    rounds.say(f"filled {days} day(s)", time.monotonic() - began)
 
 
 def _session(folder: Path) -> SparkSession:
     builder = SparkSession.builder.master("local[2]").appName("bench-history")
-    for key, value in job_properties(settings.load().home / "jars", folder / "spark").items():
+    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    for key, value in job_properties(jars, folder / "spark").items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
 
-def _hour(spark: SparkSession, root: Path, copy: Path, now: datetime) -> dict[str, Cost]:
+def _hour(spark: SparkSession, place: Place, copy: Path, now: datetime) -> dict[str, Cost]:
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(root, copy)
-    next_hour(copy, now)
-    return {name: _measured(Lake(spark, str(copy), name), job) for name, job in JOBS.items()}
+    shutil.copytree(place.root, copy)
+    next_hour(copy / "landing", place.dsn, now)
+    costs, told = _run(spark, copy, place.dsn, "run")
+    if told["bronze_ingest_iot"]["rows"] != READINGS or told["bronze_ingest_sql"]["rows"] < ROWS_CHANGED:
+        raise RuntimeError(f"the hour did not come as it should: {told}")
+    return costs
 
 
-def _measured(lake: Lake, job: Callable[[Context], Mapping[str, object]]) -> Cost:
-    before = set(Path(lake.root).rglob("_delta_log/*.json"))
-    with watching(Path(lake.root)) as opened:
-        begun = time.monotonic()
-        found = job(Context(lake, "run", "", SETTINGS))
-        seconds = time.monotonic() - begun
-    print(lake.job, f"{seconds:.1f} s", json.dumps(found), file=sys.stderr, flush=True)
-    written = sum(_rows_added(path) for path in set(Path(lake.root).rglob("_delta_log/*.json")) - before)
-    return Cost(*_sizes(opened, log=False), *_sizes(opened, log=True), written, seconds)
+def _run(
+    spark: SparkSession, root: Path, dsn: str, run_id: str
+) -> tuple[dict[str, Cost], dict[str, Mapping[str, Any]]]:
+    costs: dict[str, Cost] = {}
+    told: dict[str, Mapping[str, Any]] = {}
+    os.environ[SOURCE_DSN] = dsn
+    for name, job in JOBS.items():
+        lake = Lake(spark, str(root / "lakehouse"), name)
+        before = set(Path(lake.root).rglob("_delta_log/*.json"))
+        with watching(Path(lake.root)) as opened:
+            begun = time.monotonic()
+            told[name] = job(Context(lake, run_id, str(root / "landing"), SETTINGS))
+            seconds = time.monotonic() - begun
+        print(f"    {name} {seconds:.1f} s {json.dumps(told[name])}", file=sys.stderr, flush=True)
+        written = sum(_rows_added(path) for path in set(Path(lake.root).rglob("_delta_log/*.json")) - before)
+        costs[name] = Cost(*_sizes(opened, log=False), *_sizes(opened, log=True), written, seconds)
+    return costs, told
 
 
 def _sizes(opened: Opened, *, log: bool) -> tuple[int, int]:

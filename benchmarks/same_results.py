@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -22,14 +23,19 @@ _QUERIES = {
 }
 
 
-def differences(ours: Path, theirs: Path) -> list[str]:
-    """Return what differs, a line for each table that does; empty where the answers are the same."""
+def differences(ours: Path, theirs: Path, *, where: Mapping[Table, str] | None = None) -> list[str]:
+    """Return what differs, a line for each table that does; empty where the answers are the same.
+
+    Bronze, the dead letter and Silver are compared whole, or as far as ``where`` says (table → condition); Gold always.
+    """
     found = []
+    parts = dict.fromkeys(_QUERIES, "true") if where is None else where
     with duckdb.connect() as base:
-        for table, query in _QUERIES.items():
+        for table, condition in parts.items():
             _register(base, table, ours, theirs)
+            query = f"{_QUERIES[table]} FROM {{}} WHERE {condition}"
             for one, other in (("ours", "theirs"), ("theirs", "ours")):
-                more = _count(base, f"({query} FROM {one}) EXCEPT ALL ({query} FROM {other})")
+                more = _count(base, f"({query.format(one)}) EXCEPT ALL ({query.format(other)})")
                 if more:
                     found.append(f"{table.full_name}: {more} row(s) only in {one}")
         for table in (SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS):

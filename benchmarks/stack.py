@@ -25,6 +25,8 @@ CONSOLE = REPOSITORY / ".venv" / "bin" / "logistics"
 _FOREIGN = ("LOGISTICS_", "AIRFLOW", "SPARK_", "PYSPARK_")
 _ENDED = ("success", "failed")
 _POLL_SECONDS = 0.5
+# What is measured takes less than the first; in the second the scheduler has made its hourly run.
+_HOUR, _BEFORE_THE_HOUR, _AFTER_THE_HOUR = 3600, 240, 20
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ class Run:
 def run_pipeline(stack: Stack, jobs: tuple[str, ...], bring: Callable[[], None]) -> Run:
     """Wait until nothing runs, let ``bring`` bring what is new, run the pipeline through Airflow's API.
 
-    The scheduler's own hourly run must not take what was brought for this one, nor make it wait: so it is brought
-    between two runs, and what a run was given is checked by whoever asked for it.
+    The scheduler's own hourly run must not take what was brought for this one, nor make it wait, see ``quiet``; what a
+    run was given is checked by whoever asked for it.
 
     Raises:
         RuntimeError: the run did not succeed.
@@ -134,6 +136,9 @@ def run_pipeline(stack: Stack, jobs: tuple[str, ...], bring: Callable[[], None])
 
 
 def quiet(api: AirflowApi) -> None:
-    """Wait until no run of the pipeline is queued or under way."""
+    """Wait until no run of the pipeline is queued or under way, nor about to be: the DAG runs at each full hour."""
+    left = _HOUR - time.time() % _HOUR
+    if left < _BEFORE_THE_HOUR:
+        time.sleep(left + _AFTER_THE_HOUR)
     while api.runs(DAG_ID, states=("queued", "running"), limit=1):
         time.sleep(_POLL_SECONDS)

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.watch import watching
 from smart_logistics import settings
 from smart_logistics.jobs import marks, submit
-from smart_logistics.jobs.catalog import Job
+from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT, Job
 from smart_logistics.lake import spark_conf
 from smart_logistics.stack import java
 from smart_logistics.stack.home import Home
@@ -53,7 +53,12 @@ def run(job: Job, folder: Path, *, memory: str = "", source_dsn: str | None = No
         setting=lambda name: values.get(name) or settings.BY_NAME[name].default or "",
     )
     command = submit.command(
-        job, master=MASTER, properties_file=str(_properties(folder, memory)), name=job.name, arguments=arguments
+        job,
+        master=MASTER,
+        properties_file=str(_properties(folder, memory)),
+        name=job.name,
+        arguments=arguments,
+        conf=submit.spark_conf(settings.load()["SPARK_CONF"], job),
     )
     log, began = folder / f"{job.name}.log", time.monotonic()
     with (
@@ -68,6 +73,35 @@ def run(job: Job, folder: Path, *, memory: str = "", source_dsn: str | None = No
     if code or not told:
         raise RuntimeError(f"{job.name} ended with {code}:\n{text[-4000:]}")
     return Done(json.loads(told[-1].removeprefix(marks.RESULT)), seconds, seen.peak_bytes)
+
+
+def run_script(script: Path, words: list[str], folder: Path, *, memory: str) -> float:
+    """Submit any script with Delta's jars and nothing else that is set but its memory; return the seconds.
+
+    Raises:
+        RuntimeError: it failed; with the end of its log.
+    """
+    conf = {
+        "spark.driver.extraClassPath": str(jars() / "*"),
+        "spark.driver.memory": memory,
+        "spark.local.dir": str(folder / "scratch"),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        # Delta's other way of opening tables needs jars that the product does not have.
+        "spark.databricks.delta.v2.enableMode": "NONE",
+    }
+    file, log = folder / "script.conf", folder / f"{script.stem}.log"
+    file.write_text(spark_conf.render(conf))
+    command = [submit.SPARK_SUBMIT, "--master", MASTER, "--properties-file", str(file), str(script), *words]
+    began = time.monotonic()
+    with log.open("wb") as output:
+        code = subprocess.run(
+            command, env=environment(BRONZE_INGEST_IOT, None), stdout=output, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    if code:
+        raise RuntimeError(f"{script.name} ended with {code}:\n{log.read_text(errors='replace')[-4000:]}")
+    return time.monotonic() - began
 
 
 def environment(job: Job, source_dsn: str | None) -> dict[str, str]:

@@ -31,6 +31,10 @@ def test_a_promise_about_ours_alone_keeps_its_baseline_for_comparison() -> None:
     assert figures.absolute("P7", [50.0], [80.0]) == Measured("P7", 50.0, 50.0, 80.0, 1)
 
 
+def test_who_takes_a_twentieth_of_the_time_is_twenty_times_faster() -> None:
+    assert figures.times_faster("P4", [50.0], [1000.0]) == Measured("P4", 20.0, 50.0, 1000.0, 1)
+
+
 def test_the_worst_stands_for_all() -> None:
     found = [Measured("P2.a", 1.0, 2.0, 2.0, 3), Measured("P2.b", 1.2, 6.0, 5.0, 3)]
     assert figures.worst("P2", found) == Measured("P2", 1.2, 6.0, 5.0, 3)
