@@ -48,7 +48,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
         str(tmp_path),
         ROUTE_DAILY,
         [
-            route_day("Pune", "Leh", DAY, deliveries=4, on_time_deliveries=1, delay_minutes=60.0),
+            route_day("Pune", "Leh", DAY, shipments=4, deliveries=4, on_time_deliveries=1, delay_minutes=60.0),
             route_day(None, HOSTILE, DAY),
             route_day("=cmd()", "Goa", DAY),
         ],
