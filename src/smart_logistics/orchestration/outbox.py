@@ -106,7 +106,8 @@ class Outbox:
             # This mail is refused, which says nothing about the next.
             self._refused(path, content, message, error)
             return True
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # Not reached; or a login beyond ASCII, which smtplib can send to no server.
             self._refused(path, content, message, error)
             return False
         path.unlink()

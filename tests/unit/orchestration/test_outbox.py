@@ -39,6 +39,13 @@ def test_it_is_kept_while_the_server_is_down_and_sent_once_whole(outbox: Outbox)
     assert [sent for sent, _ in box] == [message()]
 
 
+def test_a_password_that_smtp_cannot_say_keeps_the_mail_and_fails_nobody(outbox: Outbox) -> None:
+    outbox.post("i", message())
+    # What smtplib does with it, before it has sent anything.
+    assert outbox.deliver(lambda *_: "pässword".encode("ascii")) == 0
+    assert len(outbox.waiting) == 1
+
+
 def test_the_oldest_comes_first_and_a_dead_server_is_asked_once(outbox: Outbox) -> None:
     for number in range(3):
         outbox.post(str(number), message(str(number)))
