@@ -23,7 +23,10 @@ LIST = "/logistics/shipments"
 HOSTILE = "<script>window.hurt=1</script>/'\"&"
 HOSTILE_FILE = "iot_telemetry_20261101_101010_<img src=x onerror=window.hurt=1>.json"
 
-pytestmark = pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from smart_logistics.stack.connections import airflow_api
 from tests.e2e.stack import Row, Stack
 from tests.e2e.test_2_airflow_pages import CHROMIUM, FLAGS
 
+pytestmark = pytest.mark.long
+
 REASON = "Door open at the dock, 40 min; <b>stability data</b> asked for"
 
 

@@ -34,7 +34,7 @@ from tests.e2e.policies import DAG, EDGES, edges, policies
 from tests.e2e.stack import Row, Stack
 
 # The run takes two or three minutes; on a machine that has too much to do, a multiple.
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
 HARD, TRIES, FAILS_AGAIN = "bronze_ingest_sql", 4, 2
 FAILED, WELL = f"{HARD} failed", "is well again"
 # As the settings of the shared stack have them.

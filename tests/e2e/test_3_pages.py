@@ -15,7 +15,10 @@ from tests.unit.pages import browser as chromium
 DAG = "smart_logistics_pipeline"
 _FAILED = f"SELECT * FROM ops.pipeline_runs WHERE state = 'failed' AND dag_id = '{DAG}' ORDER BY ended_at DESC"
 
-pytestmark = pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium"),
+]
 
 
 @pytest.fixture(scope="module")
