@@ -13,7 +13,7 @@ PIP_INSTALL := $(VENV)/bin/uv pip install --quiet --require-hashes
 THIS_PACKAGE := $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 # The jobs' tests start in a second; the stack's need minutes. A hung test must not eat the gate's time.
 PYTEST := -m pytest --timeout 900
-# One Spark session plans on one processor, and so does one Python: two of them share the files of tests between them.
+# One Spark session plans on one processor: two of them share the files of tests between them.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
 .PHONY: help
@@ -68,7 +68,7 @@ check: install-dev ## Format, lint, types, import directions
 
 .PHONY: test-unit
 test-unit: install-dev ## Tests without a JVM: rules, architecture, the DAG's structure, the stack's parts
-	@$(VENV)/bin/python $(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/architecture tests/dags
+	@$(VENV)/bin/python $(PYTEST) tests/unit tests/architecture tests/dags
 
 .PHONY: test-spark
 test-spark: install-dev ## Tests of the jobs on real Delta tables and a real PostgreSQL
