@@ -16,19 +16,9 @@ from smart_logistics.contracts.source import SOURCE_TABLES
 from smart_logistics.jobs.catalog import JOBS, PIPELINE
 from smart_logistics.orchestration.run_record import DAG_IDS, WATCH_ID
 from smart_logistics.settings import REPOSITORY
+from tests.contract_dag import EDGES
 from tests.dags.conftest import plain_environment
 
-EDGES = {
-    "start": {"bronze_ingest_sql", "wait_for_iot_files"},
-    "wait_for_iot_files": {"bronze_ingest_iot"},
-    "bronze_ingest_sql": {"silver_transactional"},
-    "bronze_ingest_iot": {"silver_iot"},
-    "silver_transactional": {"gold_aggregate"},
-    "silver_iot": {"gold_aggregate"},
-    "gold_aggregate": {"data_quality_check"},
-    "data_quality_check": {"end"},
-    "end": set(),
-}
 # Parses the DAG where every connection is refused, and says how long that took and whether Spark came along.
 PARSE = """
 import socket, sys, time

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page
 
@@ -49,6 +50,26 @@ def api(stack: Stack) -> AirflowApi:
 
 
 @contextmanager
+def logged_in(stack: Stack, path: str, **how: Any) -> Iterator[Page]:
+    """Open a browser on a page of Airflow's, ``how`` as Playwright has it, and log in there."""
+    base, user, password = airflow_api(settings.load({"LOGISTICS_HOME": str(stack.home)}))
+    with chromium.browser() as browser:
+        page = browser.new_page(base_url=base, **how)
+        page.set_default_timeout(60_000)
+        page.goto(path)
+        fill_in(page, user, password)
+        page.wait_for_load_state("networkidle")
+        yield page
+
+
+def fill_in(page: Page, user: str, password: str) -> None:
+    """Fill in Airflow's form and send it."""
+    page.locator("input[name=username]").fill(user)
+    page.locator("input[name=password]").fill(password)
+    page.locator("button[type=submit]").click()
+
+
+@contextmanager
 def visiting(stack: Stack) -> Iterator[Visitor]:
     """Open a browser and log in."""
     base, user, password = airflow_api(settings.load({"LOGISTICS_HOME": str(stack.home)}))
@@ -56,9 +77,7 @@ def visiting(stack: Stack) -> Iterator[Visitor]:
         complaints: list[str] = []
         page = chromium.opened(browser, base, None, complaints=complaints)
         page.goto("/logistics/shipments")
-        page.locator("input[name=username]").fill(user)
-        page.locator("input[name=password]").fill(password)
-        page.locator("button[type=submit]").click()
+        fill_in(page, user, password)
         page.get_by_role("heading", level=1).wait_for()
         chromium.wait_for_charts(page)
         complaints.clear()

@@ -10,17 +10,6 @@ from typing import Any
 from smart_logistics.orchestration.api import AirflowApi
 
 DAG = "smart_logistics_pipeline"
-EDGES = {
-    "start": {"bronze_ingest_sql", "wait_for_iot_files"},
-    "wait_for_iot_files": {"bronze_ingest_iot"},
-    "bronze_ingest_sql": {"silver_transactional"},
-    "bronze_ingest_iot": {"silver_iot"},
-    "silver_transactional": {"gold_aggregate"},
-    "silver_iot": {"gold_aggregate"},
-    "gold_aggregate": {"data_quality_check"},
-    "data_quality_check": {"end"},
-    "end": set(),
-}
 
 
 @dataclass(frozen=True)

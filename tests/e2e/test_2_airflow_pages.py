@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from smart_logistics import settings
-from smart_logistics.stack.connections import airflow_api
 from tests.e2e.lake import NINE
+from tests.e2e.pages import logged_in
 from tests.e2e.stack import Stack
+from tests.unit.pages import browser as chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DAG = "smart_logistics_pipeline"
-# Chromium looks for its maker's servers at every start; a closed network makes it wait for each.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt install chromium")
+pytestmark = pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium")
 
 
 @pytest.fixture(scope="module")
 def page(stack: Stack) -> Iterator[Page]:
     """A browser that is logged in."""
     stack.must("up")
-    base, user, password = airflow_api(settings.load({"LOGISTICS_HOME": str(stack.home)}))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page(base_url=base, viewport={"width": 1600, "height": 1000})
-        opened.set_default_timeout(60_000)
-        opened.goto("/")
-        opened.locator("input[name=username]").fill(user)
-        opened.locator("input[name=password]").fill(password)
-        opened.locator("button[type=submit]").click()
-        opened.wait_for_load_state("networkidle")
+    with logged_in(stack, "/", viewport={"width": 1600, "height": 1000}) as opened:
         yield opened
-        browser.close()
 
 
 def test_the_dag_shows_its_documentation(page: Page) -> None:

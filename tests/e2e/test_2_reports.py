@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from smart_logistics import settings
-from smart_logistics.stack.connections import airflow_api
+from tests.e2e.pages import logged_in
 from tests.e2e.stack import Row, Stack
-from tests.e2e.test_2_airflow_pages import CHROMIUM, FLAGS
+from tests.unit.pages import browser as chromium
 
 pytestmark = pytest.mark.long
 
@@ -29,21 +28,11 @@ def worst(stack: Stack) -> Row:
 @pytest.fixture(scope="module")
 def page(stack: Stack) -> Iterator[Page]:
     """A browser that is logged in."""
-    if CHROMIUM is None:
+    if chromium.CHROMIUM is None:
         pytest.skip("chromium is not installed: apt install chromium")
     stack.must("up")
-    base, user, password = airflow_api(settings.load({"LOGISTICS_HOME": str(stack.home)}))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page(base_url=base, viewport={"width": 1200, "height": 1000})
-        opened.set_default_timeout(60_000)
-        opened.goto("/")
-        opened.locator("input[name=username]").fill(user)
-        opened.locator("input[name=password]").fill(password)
-        opened.locator("button[type=submit]").click()
-        opened.wait_for_load_state("networkidle")
+    with logged_in(stack, "/", viewport={"width": 1200, "height": 1000}) as opened:
         yield opened
-        browser.close()
 
 
 def test_the_report_is_the_same_from_the_line_at_its_end(stack: Stack, worst: Row, tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ from smart_logistics.stack import ports, postgres
 from smart_logistics.stack.connections import source_dsn
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.ports import Ports
+from tests.contract_dag import EDGES
 from tests.e2e import traces
 from tests.e2e.lake import NINE
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.monitors import LINEAGE, Listener, api
-from tests.e2e.policies import DAG, EDGES, edges, policies
+from tests.e2e.policies import DAG, edges, policies
 from tests.e2e.stack import Row, Stack
 
 # The run takes two or three minutes; on a machine that has too much to do, a multiple.

@@ -15,10 +15,10 @@ from typing import Any
 
 from smart_logistics.errors import ConfigurationError, EnvironmentFault
 from smart_logistics.jobs.catalog import Job
+from smart_logistics.lake.spark_conf import ON_THIS_MACHINE
 from smart_logistics.settings import REPOSITORY
 
 SOURCE_DSN = "LOGISTICS_SOURCE_DSN"
-LOOPBACK = "127.0.0.1"
 SPARK_ENVIRONMENT = REPOSITORY / ".venv-spark"
 _SPARK_BIN = SPARK_ENVIRONMENT / "bin"
 SPARK_SUBMIT = str(_SPARK_BIN / "spark-submit")
@@ -63,7 +63,7 @@ def of_master(master: str) -> dict[str, str]:
     and the secret that the home's own cluster asks for is none of theirs, nor are they told it.
     """
     if is_near(master):
-        return {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+        return dict(ON_THIS_MACHINE)
     return {"spark.authenticate": "false"}
 
 

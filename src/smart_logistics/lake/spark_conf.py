@@ -19,14 +19,18 @@ _SMALL_JVM = (
     "-Duser.timezone=UTC -Djava.net.preferIPv4Stack=true"
 )
 
+# A driver that nobody on another machine may reach.
+ON_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
-def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict[str, str]:
+
+def job_properties(jars: Path, scratch: Path, *, java_options: str = "", near: bool = True) -> dict[str, str]:
     """Return what every session of ours is configured with.
 
     Args:
         jars: folder of the jars of COORDINATES, the same path on the driver and every executor.
         scratch: folder for shuffle files and the warehouse that nobody uses.
         java_options: further options for driver and executor, such as a class-data archive.
+        near: driver and executors run on this machine; else that follows from the master, see ``jobs.submit``.
     """
     class_path = str(jars / "*")
     options = f"{_SMALL_JVM} {java_options}".strip()
@@ -37,8 +41,7 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "") -> dict
         "spark.executor.extraJavaOptions": options,
         "spark.driver.memory": "1g",
         "spark.executor.memory": "1g",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
+        **(ON_THIS_MACHINE if near else {}),
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         # What is written to a stream of objects stays in memory until its next reset; by default that is a hundred

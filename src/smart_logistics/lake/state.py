@@ -67,12 +67,14 @@ class State:
             return nullable(empty)
         return nullable(self.dataset.to_table())
 
+    def greatest(self, column: str) -> Any:
+        """Return the greatest value of a column by the statistics of the files; None where they do not say."""
+        name = f"max.{column}"
+        return pc.max(self._files[name]).as_py() if name in self._files.column_names else None
+
     def newest(self, column: str) -> datetime | None:
         """Return the greatest value of a timestamp column by the statistics (to the millisecond); None where empty."""
-        name = f"max.{column}"
-        if self.delta is None or name not in self._files.column_names:
-            return None
-        value = pc.max(self._files[name]).as_py()
+        value: datetime | None = self.greatest(column)
         return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
     def table_property(self, name: str) -> str | None:

@@ -13,8 +13,9 @@ from smart_logistics.contracts.ops import MISSED_DEADLINES, PIPELINE_RUNS, TASK_
 from smart_logistics.lake import tables
 
 WARNING, BREACH = "warn", "error"
-_USUAL_OF, _USUAL_NEEDS = 20, 5
-_USUAL_RUNS = 10
+# A handful of times before "usual" means anything; of how many runs, and of how many tries of a task.
+USUAL_NEEDS, USUAL_RUNS = 5, 10
+_USUAL_TRIES = 20
 # So much longer than usual, and by so many seconds: a task of a second that takes three is none of interest.
 _TIMES, _SECONDS = 2.0, 120.0
 
@@ -68,8 +69,8 @@ def usual_run_seconds(lakehouse: str, dag_id: str) -> float | None:
     wanted = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success") & pc.field("duration_s").is_valid()
     columns = ["ended_at", "duration_s", "run_type"]
     rows = log.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).sort_by("ended_at").to_pylist()
-    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-_USUAL_RUNS:]
-    return median(last) if len(last) >= _USUAL_NEEDS else None
+    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-USUAL_RUNS:]
+    return median(last) if len(last) >= USUAL_NEEDS else None
 
 
 def slow_tasks(lakehouse: str, dag_id: str, run_id: str, running: Mapping[str, float] | None = None) -> list[Missed]:
@@ -96,7 +97,7 @@ def slow_tasks(lakehouse: str, dag_id: str, run_id: str, running: Mapping[str, f
 def usual_seconds(lakehouse: str, task_ids: Collection[str]) -> dict[str, float]:
     """Return the median of the last good times of those tasks that have enough of them."""
     _, before = _times(lakehouse, "")
-    return {name: median(before[name]) for name in task_ids if len(before.get(name, ())) >= _USUAL_NEEDS}
+    return {name: median(before[name]) for name in task_ids if len(before.get(name, ())) >= USUAL_NEEDS}
 
 
 def _times(lakehouse: str, run_id: str) -> tuple[dict[str, float], dict[str, list[float]]]:
@@ -114,12 +115,12 @@ def _times(lakehouse: str, run_id: str) -> tuple[dict[str, float], dict[str, lis
             own[row["task_id"]] = row["duration_s"]
         else:
             others.setdefault(row["task_id"], []).append(row["duration_s"])
-    return own, {task_id: times[-_USUAL_OF:] for task_id, times in others.items()}
+    return own, {task_id: times[-_USUAL_TRIES:] for task_id, times in others.items()}
 
 
 def usual_limit(seconds: Sequence[float]) -> float | None:
     """Return up to how many seconds is usual, given the last times; None where there are too few to say."""
-    if len(seconds) < _USUAL_NEEDS:
+    if len(seconds) < USUAL_NEEDS:
         return None
     usual = median(seconds)
     return max(usual * _TIMES, usual + _SECONDS)

@@ -26,15 +26,13 @@ from smart_logistics.settings import Settings
 
 _log = logging.getLogger(__name__)
 _STILL_RUNNING = ("queued", "running")
-# A handful of runs before "usual" means anything.
-_USUAL_OF, _USUAL_NEEDS = 10, 5
 UNUSUAL = "run takes unusually long"
 
 
 def of_run(given: Settings) -> list[DeadlineAlert]:
     """Return the deadlines of a DAG's runs."""
     queued = DeadlineReference.DAGRUN_QUEUED_AT
-    usual = DeadlineReference.AVERAGE_RUNTIME(max_runs=_USUAL_OF, min_runs=_USUAL_NEEDS)
+    usual = DeadlineReference.AVERAGE_RUNTIME(max_runs=deadlines.USUAL_RUNS, min_runs=deadlines.USUAL_NEEDS)
     return [
         _alert("run is slow", queued, given["RUN_WARNING_MINUTES"], WARNING),
         _alert("run takes too long", queued, given["RUN_DEADLINE_MINUTES"], BREACH),

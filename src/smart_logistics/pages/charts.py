@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from smart_logistics.views.assessment import SEVERITIES
+from smart_logistics.views.assessment import ALERTS
 
 Spec = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-_ALERTS = SEVERITIES[1:]
-SEVERITY_COLOURS = [f"var(--{name.lower()})" for name in _ALERTS]
+SEVERITY_COLOURS = [f"var(--{name.lower()})" for name in ALERTS]
 # Told apart without colours, too.
 _SHAPES = ["triangle-up", "square", "diamond"]
 _CLOCK = (
@@ -62,8 +61,8 @@ def tooltip(fields: Mapping[str, str]) -> list[Spec]:
 def severity_scales() -> tuple[Spec, Spec]:
     """Return the encodings of ``severity`` by colour and by shape."""
     return (
-        {"field": "severity", "type": "nominal", "scale": {"domain": list(_ALERTS), "range": SEVERITY_COLOURS}},
-        {"field": "severity", "type": "nominal", "scale": {"domain": list(_ALERTS), "range": _SHAPES}},
+        {"field": "severity", "type": "nominal", "scale": {"domain": list(ALERTS), "range": SEVERITY_COLOURS}},
+        {"field": "severity", "type": "nominal", "scale": {"domain": list(ALERTS), "range": _SHAPES}},
     )
 
 

@@ -15,14 +15,13 @@ from smart_logistics.pages.auth import user_of_the_pipeline
 from smart_logistics.pages.charts import Spec
 from smart_logistics.pages.web import Chart, Column, Table, link
 from smart_logistics.views import fleet
-from smart_logistics.views.assessment import SEVERITIES
+from smart_logistics.views.assessment import ALERTS
 from smart_logistics.views.fleet import Fleet
 from smart_logistics.views.snapshot import Row, Snapshot
 
 router = APIRouter(dependencies=[Depends(user_of_the_pipeline)])
 _MOST_ROWS = 50
-_LONGEST = 200
-_GRAVE = tuple(reversed(SEVERITIES[1:]))
+_GRAVE = tuple(reversed(ALERTS))
 _RATES = (
     Column("deliveries", "Deliveries", "whole"),
     Column("on_time_rate", "On time", "percent"),
@@ -112,7 +111,7 @@ def _asked(request: Request) -> _Asked:
     given, snapshot = request.query_params, places.snapshot()
     first, last = (query.midnight(given.get(name, "")) for name in ("since", "until"))
     within = fleet.period(snapshot, first.date() if first else None, last.date() if last else None)
-    truck = given.get("truck", "")[:_LONGEST]
+    truck = query.text(request, "truck")
     return _Asked(snapshot, fleet.fleet(snapshot, within, truck=truck), truck)
 
 
@@ -128,7 +127,7 @@ def _alerts(description: str, rows: list[dict[str, Any]]) -> Spec:
     bars = [
         {"at": charts.moment(row["at"]), "severity": name, "excursions": row[f"{name.lower()}_excursions"]}
         for row in rows
-        for name in SEVERITIES[1:]
+        for name in ALERTS
     ]
     colour, _ = charts.severity_scales()
     return charts.spec(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from smart_logistics import contracts, settings
 from smart_logistics.errors import SourceUnavailable
 from smart_logistics.ops import deadlines, measure
-from smart_logistics.orchestration import incidents
+from smart_logistics.orchestration import alerts, incidents
 from smart_logistics.orchestration.run_record import DAG_IDS
 from smart_logistics.pages import airflow_state, charts, places, web
 from smart_logistics.pages.auth import PIPELINE, user_of_the_pipeline
@@ -48,19 +48,19 @@ def page(request: Request) -> HTMLResponse:
         runs=last,
         last_success=last_success,
         gate=next((gate for gate in gates if not last or gate.run_id == last[0]["run_id"]), None),
-        incidents=[one for dag_id in DAG_IDS if (one := incidents.current(places.alerts(), dag_id)) is not None],
+        incidents=[one for dag_id in DAG_IDS if (one := incidents.current(alerts.folder(), dag_id)) is not None],
         missed=missed,
         stale_after=timedelta(minutes=settings.load()["GOLD_FRESHNESS_MINUTES"]),
         further=unread,
     )
-    found = _tables(request, snapshot, now, last, gates)
+    rows = _rows(snapshot, now, last, gates)
     return web.page(
         request,
         "health.html",
         verdict=answer,
         facts=_facts(snapshot, last, last_success, files),
         flying=state.flying,
-        tables=[found[key] for key in _ORDER],
+        tables=[_table(request, key, rows[key]()) for key in _CAPTIONS],
         chart=_trend(request) if len(last) > 1 else None,
         guide=partial(_guide, request),
     )
@@ -69,13 +69,12 @@ def page(request: Request) -> HTMLResponse:
 @router.get("/health.csv")
 def export(request: Request) -> Response:
     """Return one of the page's tables, whole."""
+    key = request.query_params.get("table", "")
+    if key not in _CAPTIONS:
+        raise HTTPException(404, f"the tables are {', '.join(_CAPTIONS)}")
     snapshot, now = places.snapshot(), datetime.now(UTC)
-    last = runs.last_runs(snapshot, now, PIPELINE)
-    found = _tables(request, snapshot, now, last, runs.gates(snapshot), whole=True)
-    table = found.get(request.query_params.get("table", ""))
-    if table is None:
-        raise HTTPException(404, f"the tables are {', '.join(found)}")
-    return web.csv_of_table(table)
+    last, gates = runs.last_runs(snapshot, now, PIPELINE), runs.gates(snapshot)
+    return web.csv_of_table(_table(request, key, _rows(snapshot, now, last, gates, whole=True)[key]()))
 
 
 @router.get("/charts/durations.json")
@@ -130,7 +129,6 @@ def _trend(request: Request) -> Chart:
     )
 
 
-_ORDER = ("runs", "rejections", "checks", "gates", "files", "deadlines", "tables")
 _COLUMNS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "runs": (
         *(("run_id", "Run", "text"), ("state", "State", "state"), ("ended_at", "Ended", "instant")),
@@ -180,43 +178,32 @@ _CAPTIONS = {
 }
 
 
-def _tables(
-    request: Request,
-    snapshot: Snapshot,
-    now: datetime,
-    last: Sequence[Row],
-    gates: Sequence[runs.Gate],
-    *,
-    whole: bool = False,
-) -> dict[str, Table]:
-    rows: dict[str, Sequence[Row]] = {
-        "runs": [
+def _rows(
+    snapshot: Snapshot, now: datetime, last: Sequence[Row], gates: Sequence[runs.Gate], *, whole: bool = False
+) -> dict[str, Callable[[], Sequence[Row]]]:
+    """Return what reads the rows of each table, as many as the page shows or the ``whole`` of them."""
+    breached = [row | {"table": f"{row['layer']}.{row['table_name']}"} for gate in gates for row in gate.breached]
+    return {
+        "runs": lambda: [
             one | {"minutes": None if one["duration_s"] is None else one["duration_s"] / 60}
             for one in last[: None if whole else _SHOWN_RUNS]
         ],
-        "rejections": runs.rejections(snapshot, now - _WEEK),
-        "checks": [row | {"table": f"{row['layer']}.{row['table_name']}"} for gate in gates for row in gate.breached][
-            : None if whole else 2 * _SHOWN_GATES
-        ],
-        "gates": [
+        "rejections": lambda: runs.rejections(snapshot, now - _WEEK),
+        "checks": lambda: breached[: None if whole else 2 * _SHOWN_GATES],
+        "gates": lambda: [
             {"run_id": one.run_id, "verdict": one.verdict, "checked_at": one.checked_at, **one.counts}
             for one in gates[: None if whole else _SHOWN_GATES]
         ],
-        "files": runs.files(snapshot, now - _WEEK)[: None if whole else _SHOWN_FILES],
-        "deadlines": runs.deadlines(snapshot, now - _WEEK),
-        "tables": runs.tables(snapshot, contracts.ALL_TABLES),
+        "files": lambda: runs.files(snapshot, now - _WEEK)[: None if whole else _SHOWN_FILES],
+        "deadlines": lambda: runs.deadlines(snapshot, now - _WEEK),
+        "tables": lambda: runs.tables(snapshot, contracts.ALL_TABLES),
     }
-    return {
-        key: Table(
-            key,
-            caption,
-            [_column(request, key in _OF_RUNS, *one) for one in _COLUMNS[key]],
-            rows[key],
-            empty,
-            link(request, "health.csv", table=key),
-        )
-        for key, (caption, empty) in _CAPTIONS.items()
-    }
+
+
+def _table(request: Request, key: str, rows: Sequence[Row]) -> Table:
+    caption, empty = _CAPTIONS[key]
+    columns = [_column(request, key in _OF_RUNS, *one) for one in _COLUMNS[key]]
+    return Table(key, caption, columns, rows, empty, link(request, "health.csv", table=key))
 
 
 def _column(request: Request, linked: bool, name: str, label: str, kind: str) -> Column:

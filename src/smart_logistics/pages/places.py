@@ -7,22 +7,18 @@ from pathlib import Path
 from airflow.models.variable import Variable
 
 from smart_logistics import settings
+from smart_logistics.orchestration.config_files import LAKEHOUSE
 from smart_logistics.views.snapshot import Snapshot
 
 
 def lakehouse() -> str:
     """Return the place that the jobs write to: the Variable, which may differ from this process's environment."""
-    return str(Variable.get("logistics_lakehouse", default_var=settings.load().lakehouse))
+    return str(Variable.get(LAKEHOUSE, default_var=settings.load().lakehouse))
 
 
 def landing() -> Path:
     """Return the folder of arriving files."""
     return Path(settings.load().landing)
-
-
-def alerts() -> Path:
-    """Return the folder where alerts are kept."""
-    return settings.load().home / "alerts"
 
 
 def snapshot() -> Snapshot:

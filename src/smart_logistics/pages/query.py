@@ -17,7 +17,7 @@ _LONGEST = 200
 def filters(request: Request) -> Filters:
     """Return the filters of an address; ``until`` is a day, which is in it."""
     given = request.query_params
-    texts = {name: given.get(name, "")[:_LONGEST] for name in TEXTS}
+    texts = {name: text(request, name) for name in TEXTS}
     return Filters(
         severity=_one_of(given.get("severity", ""), (*SEVERITIES, "any")),
         status=_one_of(given.get("status", ""), SHIPMENT_STATUSES),
@@ -36,6 +36,11 @@ def as_query(chosen: Filters) -> dict[str, str]:
     if chosen.until is not None:
         found["until"] = (chosen.until - timedelta(days=1)).date().isoformat()
     return found
+
+
+def text(request: Request, name: str) -> str:
+    """Return what an address says of ``name``, as much of it as could be meant."""
+    return request.query_params.get(name, "")[:_LONGEST]
 
 
 def number(text: str | None, default: int) -> int:

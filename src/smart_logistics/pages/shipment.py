@@ -15,6 +15,7 @@ from smart_logistics.pages.auth import user_of_the_pipeline
 from smart_logistics.pages.charts import Spec
 from smart_logistics.pages.web import Chart, Column, Table, link
 from smart_logistics.views import shipment as view
+from smart_logistics.views.assessment import route
 from smart_logistics.views.shipment import Shipment
 
 router = APIRouter(dependencies=[Depends(user_of_the_pipeline)])
@@ -186,7 +187,7 @@ def _facts(found: Shipment) -> list[tuple[str, Any, str]]:
         ("Readings that count", row["reading_count"], "whole"),
         ("Type", row["shipment_type"], "text"),
         ("Status", row["status"], "text"),
-        ("Route", f"{row['origin_city'] or '?'} → {row['destination_city'] or '?'}", "text"),
+        ("Route", route(row), "text"),
         ("Order", row["order_id"], "text"),
         ("Journey from", row["trip_start"], "instant"),
         ("Journey until", row["trip_end"], "instant"),

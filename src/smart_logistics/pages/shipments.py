@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
@@ -15,7 +14,7 @@ from smart_logistics.pages.auth import user_of_the_pipeline
 from smart_logistics.pages.charts import Spec
 from smart_logistics.pages.web import Chart, Column, Table, link, shipment_link
 from smart_logistics.views import routes, shipments
-from smart_logistics.views.assessment import SEVERITIES, assess, has_low_coverage
+from smart_logistics.views.assessment import ALERTS, SEVERITIES, assess, has_low_coverage, route
 from smart_logistics.views.filters import Filters
 from smart_logistics.views.shipments import Listing
 
@@ -50,7 +49,7 @@ def overview(request: Request) -> HTMLResponse:
         options=_options(facets),
         verdict=_verdict(found, chosen),
         table=_table(request, found, asked),
-        map=_map(request, asked) if any(found.by_severity[name] for name in SEVERITIES[1:]) else None,
+        map=_map(request, asked) if any(found.by_severity[name] for name in ALERTS) else None,
         counts=[
             (name, found.by_severity[name], link(request, "shipments", **asked | {"severity": name}))
             for name in reversed(SEVERITIES)
@@ -97,7 +96,7 @@ def excursions(request: Request) -> Response:
 
 def _verdict(found: Listing, chosen: Filters) -> Mapping[str, str]:
     """Return the answer in words, and the worst severity, which gives it its colour."""
-    alerts = sum(found.by_severity[name] for name in SEVERITIES[1:])
+    alerts = sum(found.by_severity[name] for name in ALERTS)
     of = " that match" if chosen.given else ""
     if not found.total:
         return {"level": "", "words": "No shipment matches" if chosen.given else "There are no shipments yet"}
@@ -120,8 +119,7 @@ def _options(facets: shipments.Facets) -> dict[str, list[tuple[str, str]]]:
 
 def _table(request: Request, found: Listing, asked: Mapping[str, str]) -> Table:
     rows = [
-        row | {"assessment": assess(row).value, "low": has_low_coverage(row), "route": _route(row)}
-        for row in found.rows
+        row | {"assessment": assess(row).value, "low": has_low_coverage(row), "route": route(row)} for row in found.rows
     ]
     columns = [
         Column("shipment_id", "Shipment", link=lambda row: shipment_link(request, row["shipment_id"])),
@@ -148,10 +146,6 @@ def _table(request: Request, found: Listing, asked: Mapping[str, str]) -> Table:
         sorts={name: link(request, "shipments", **asked, sort=sort) for name, sort in _SORTS.items()},
         sorted=next(name for name, sort in _SORTS.items() if sort == found.sort),
     )
-
-
-def _route(row: Mapping[str, Any]) -> str:
-    return f"{row['origin_city'] or '?'} → {row['destination_city'] or '?'}"
 
 
 def _map(request: Request, asked: Mapping[str, str]) -> Chart:

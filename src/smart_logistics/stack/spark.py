@@ -75,9 +75,8 @@ def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
     )
     # A URI: it needs no quoting, whatever the home's path is.
     logging = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
-    jobs = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=logging)
-    # Where a job's driver is to be reached follows from its master, which a connection may change: see jobs.submit.
-    jobs = {name: value for name, value in jobs.items() if name not in submit.of_master("local")}
+    # Where a job's driver is to be reached follows from its master, which a connection may change.
+    jobs = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=logging, near=False)
     jobs |= spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=_processors())
     write_private(home.spark_properties, spark_conf.render(jobs | authentication))
     if given:

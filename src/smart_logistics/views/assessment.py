@@ -9,6 +9,8 @@ from typing import Any
 from smart_logistics.contracts.rules import ENOUGH_COVERAGE, AlertSeverity
 
 SEVERITIES = tuple(severity.value for severity in AlertSeverity)
+# Those that are an alert, the least first.
+ALERTS = tuple(name for name in SEVERITIES if name != AlertSeverity.NONE.value)
 
 
 class Assessment(Enum):
@@ -63,3 +65,8 @@ def what_to_check(row: Mapping[str, Any], excluded: int, gaps: int) -> list[str]
         word = "reading" if excluded == 1 else "readings"
         steps.append(f"Look at the {excluded} {word} of the journey that do not count, and at why.")
     return steps or ["Nothing: no excursion, and the readings cover the journey."]
+
+
+def route(row: Mapping[str, Any]) -> str:
+    """Return from where to where a shipment goes."""
+    return f"{row['origin_city'] or '?'} → {row['destination_city'] or '?'}"

@@ -67,7 +67,7 @@ def period(found: Snapshot, first: date | None, last: date | None) -> Period:
     An order the wrong way round is put right, and more than ten years are cut to the last of them.
     """
     if last is None:
-        last = _newest(found) or datetime.now(UTC).date()
+        last = found.state(FLEET_DAILY).greatest("day") or datetime.now(UTC).date()
     if first is None:
         first = last - timedelta(days=min(DEFAULT_DAYS - 1, (last - date.min).days))
     first, last = min(first, last), max(first, last)
@@ -141,15 +141,3 @@ def _name(aggregate: str) -> str:
 
 def _city(row: Row, number: int) -> str:
     return row[("origin_city", "destination_city")[number]] or ""
-
-
-def _newest(found: Snapshot) -> date | None:
-    """Return the greatest day, by the statistics of the files."""
-    delta = found.delta(FLEET_DAILY)
-    if delta is None:
-        return None
-    files = pa.table(delta.get_add_actions(flatten=True))
-    if "max.day" not in files.column_names:
-        return None
-    newest = pc.max(files["max.day"]).as_py()
-    return newest if isinstance(newest, date) else None

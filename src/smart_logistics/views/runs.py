@@ -24,6 +24,7 @@ from smart_logistics.views.snapshot import Row, Snapshot, since
 WINDOW = timedelta(days=8)
 _AROUND = timedelta(days=2)
 _USUAL_OF = 20
+_LETTER = ("source_table", "rejection_reason", "reprocessing_status")
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,8 @@ def _gate(run_id: str, checks: list[Row]) -> Gate:
 def rejections(snapshot: Snapshot, after: datetime) -> list[Row]:
     """Return how many dead letters came since, by table and reason, and how many of them are open; the most first."""
     where = since("rejected_at", after) & (pc.field("rejection_date") >= pa.scalar(after.date()))
-    rows = snapshot.rows(REJECTED_RECORDS, ("source_table", "rejection_reason", "reprocessing_status"), where)
-    opened = rows.append_column("open", pc.is_in(rows["reprocessing_status"], value_set=pa.array(OPEN)).cast("int64"))
-    by = opened.group_by(["source_table", "rejection_reason"]).aggregate([([], "count_all"), ("open", "sum")])
-    counted = [
-        {
-            "source_table": row["source_table"],
-            "rejection_reason": row["rejection_reason"],
-            "letters": row["count_all"],
-            "open": row["open_sum"],
-        }
-        for row in by.to_pylist()
-    ]
-    return sorted(counted, key=lambda row: (-row["letters"], row["source_table"], row["rejection_reason"]))
+    rows = snapshot.rows(REJECTED_RECORDS, _LETTER, where)
+    return _by_reason(rows)
 
 
 def files(snapshot: Snapshot, after: datetime) -> list[Row]:
@@ -159,13 +149,19 @@ def _rejected_by(snapshot: Snapshot, run_id: str, begun: datetime | None) -> lis
     where: Any = pc.field("run_id") == run_id
     if begun is not None:
         where &= pc.field("rejection_date") >= pa.scalar((begun - _AROUND).date())
-    rows = snapshot.rows(REJECTED_RECORDS, ("source_table", "rejection_reason"), where)
-    by = rows.group_by(["source_table", "rejection_reason"]).aggregate([([], "count_all")])
-    counted = [
-        {"source_table": one["source_table"], "rejection_reason": one["rejection_reason"], "letters": one["count_all"]}
-        for one in by.to_pylist()
+    return _by_reason(snapshot.rows(REJECTED_RECORDS, _LETTER, where))
+
+
+def _by_reason(letters: pa.Table) -> list[Row]:
+    """Return how many dead letters there are by table and reason, and how many of them are open; the most first."""
+    is_open = pc.is_in(letters["reprocessing_status"], value_set=pa.array(OPEN)).cast("int64")
+    by = ["source_table", "rejection_reason"]
+    counted = letters.append_column("open", is_open).group_by(by).aggregate([([], "count_all"), ("open", "sum")])
+    rows = [
+        {name: row[name] for name in by} | {"letters": row["count_all"], "open": row["open_sum"]}
+        for row in counted.to_pylist()
     ]
-    return sorted(counted, key=lambda one: (-one["letters"], one["source_table"], one["rejection_reason"]))
+    return sorted(rows, key=lambda row: (-row["letters"], row["source_table"], row["rejection_reason"]))
 
 
 def newest_reading(snapshot: Snapshot) -> datetime | None:

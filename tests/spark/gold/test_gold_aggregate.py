@@ -26,6 +26,21 @@ def run(lake: Lake, hold: int = 60) -> dict[str, Any]:
     return dict(gold_aggregate.run(Context(lake, "run", "", {"HOLD_MINUTES": hold})))
 
 
+def dies_before(fatal: Table, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run, and die before anything is committed to ``fatal``."""
+    merge = Lake.merge
+
+    def fail(self: Lake, table: Table, *args: Any, **kwargs: Any) -> int:
+        if table is fatal:
+            raise RuntimeError("killed")
+        return merge(self, table, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "merge", fail)
+        with pytest.raises(RuntimeError, match="killed"):
+            run(lake)
+
+
 def rows(lake: Lake, table: Table, *columns: str) -> list[tuple[Any, ...]]:
     return sorted(tuple(one) for one in lake.read(table).select(*columns).collect())
 
@@ -130,17 +145,7 @@ def test_a_death_between_the_two_commits_is_made_good_by_the_next_run(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(lake, reading(30, temperature=20.0, source_file="iot_telemetry_20261101_010000_b.json"))
-    merge = Lake.merge
-
-    def fail(self: Lake, table: Table, *args: Any, **kwargs: Any) -> int:
-        if table is SHIPMENT_ANALYTICS:
-            raise RuntimeError("killed")
-        return merge(self, table, *args, **kwargs)
-
-    monkeypatch.setattr(Lake, "merge", fail)
-    with pytest.raises(RuntimeError, match="killed"):
-        run(lake)
-    monkeypatch.undo()
+    dies_before(SHIPMENT_ANALYTICS, lake, monkeypatch)
     assert run(lake) == {"rows": 1, "shipments": 1, "excursions": 1}
     assert analytics(lake, "max_deviation")[0] == ("S1", 12.0)
     assert excursions(lake, "peak_deviation") == [("S1", 1, 12.0)]

@@ -13,7 +13,7 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.gold.windows import on_days
 from smart_logistics.lake.store import Lake
 from smart_logistics.lake.tables import open_table
-from tests.spark.gold.test_gold_aggregate import rows, run
+from tests.spark.gold.test_gold_aggregate import dies_before, rows, run
 from tests.spark.silver.builders import PARENTS, T0, at, extract, land, lose, reading, row
 
 DAY = T0.date()
@@ -125,22 +125,10 @@ def test_what_moves_to_another_day_truck_or_route_leaves_its_old_ones(lake: Lake
 def test_what_was_is_taken_out_though_a_run_ends_before_the_shipments_are_merged(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = Lake.merge
     extract(lake, shipments=[row("shipments", destination_city="Goa")])
 
-    def dies_before(fatal: Table) -> None:
-        def fail(self: Lake, table: Table, *args: Any, **kwargs: Any) -> int:
-            if table is fatal:
-                raise RuntimeError("killed")
-            return merge(self, table, *args, **kwargs)
-
-        monkeypatch.setattr(Lake, "merge", fail)
-        with pytest.raises(RuntimeError, match="killed"):
-            run(lake)
-        monkeypatch.undo()
-
-    dies_before(ROUTE_DAILY)
-    dies_before(SHIPMENT_ANALYTICS)
+    dies_before(ROUTE_DAILY, lake, monkeypatch)
+    dies_before(SHIPMENT_ANALYTICS, lake, monkeypatch)
     extract(lake, shipments=[row("shipments", destination_city="Puri")])
     run(lake)
     assert routes(lake, "shipments", "deliveries") == {("Pune", "Leh", DAY): (1, 0), ("Pune", "Puri", DAY): (1, 0)}

@@ -11,6 +11,7 @@ import pytest
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError
 from smart_logistics.orchestration import config_files, connections, provision
+from smart_logistics.settings import Kind
 
 DSN = "postgresql://u:canary@db.example.com/d"
 FILE_BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
@@ -108,6 +109,29 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch, give
     monkeypatch.setenv("AIRFLOW_VAR_LOGISTICS_SETTLE_SECONDS", "soon")
     said = check(monkeypatch, given)
     assert all(one in said for one in ("logistics_spark", "logistics_postgres", "settle_seconds"))
+
+
+def test_a_variable_that_was_edited_to_nonsense_is_named_with_what_it_must_be(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_LOGISTICS_HOLD_MINUTES", "an hour")
+    with pytest.raises(ConfigurationError, match="the Airflow Variable logistics_hold_minutes is not usable: ") as one:
+        connections.setting("HOLD_MINUTES")
+    assert settings.BY_NAME["HOLD_MINUTES"].meaning in one.value.remedy
+    assert not one.value.transient
+
+
+def test_every_variable_that_is_nonsense_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    wrong = [one.airflow_variable for one in settings.SETTINGS if one.kind is Kind.JOB]
+    for key in wrong:
+        monkeypatch.setenv(f"AIRFLOW_VAR_{key.upper()}", "nonsense")
+    given[connections.LANDING]["extra"] = {}
+    said = check(monkeypatch, given)
+    assert len(wrong) > 5
+    for name in (*wrong, connections.LANDING):
+        assert name in said
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def viewer(server: Server) -> str:
     return server.token("vera")
 
 
-@pytest.fixture(scope="session")
+# Not longer than for this package: while it is open its event loop runs, and nobody else's can.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium; without one the test is skipped."""
     if chromium.CHROMIUM is None:
