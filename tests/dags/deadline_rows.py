@@ -19,6 +19,7 @@ from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
 from airflow.models.dagrun import DagRun
 from airflow.models.deadline import Deadline
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import clear_task_instances
 from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
@@ -38,6 +39,7 @@ RUNS = {
     "by-hand": (DagRunType.MANUAL, DagRunTriggeredByType.UI, True, DagRunState.QUEUED),
     "by-the-API": (DagRunType.MANUAL, DagRunTriggeredByType.REST_API, False, DagRunState.RUNNING),
     "backfill": (DagRunType.BACKFILL_JOB, DagRunTriggeredByType.BACKFILL, True, DagRunState.RUNNING),
+    "cleared": (DagRunType.MANUAL, DagRunTriggeredByType.REST_API, False, DagRunState.RUNNING),
     "failed": (DagRunType.MANUAL, DagRunTriggeredByType.REST_API, False, DagRunState.FAILED),
 }
 _ENDED_BEFORE = 5
@@ -117,6 +119,8 @@ def main() -> None:
         runs = {name: create(dag, name, 10 + number, session) for number, name in enumerate(RUNS)}
         for name, run in runs.items():
             found[name] = {"deadlines": minutes_by_name(run, session)}
+        clear_task_instances(runs["cleared"].get_task_instances(session=session), session)
+        found["cleared"]["times"] = runs["cleared"].clear_number
         sent = [one for name, run in runs.items() for one in miss(run, RUNS[name][3], session)]
     for one in sent:
         call_back(one)

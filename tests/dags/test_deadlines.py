@@ -17,7 +17,7 @@ from smart_logistics.settings import REPOSITORY
 from tests.dags.conftest import plain_environment, secrets_in
 
 COUNTED = {"run is slow": 30, "run takes too long": 45}
-UNDER_WAY = ("by-the-hour", "by-hand", "by-the-API")
+UNDER_WAY = ("by-the-hour", "by-hand", "by-the-API", "cleared")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,10 @@ def test_deadlines_count_from_queueing_whoever_started_the_run(rows: Mapping[str
 def test_a_run_under_way_that_missed_them_is_recorded(rows: Mapping[str, Any], run: str) -> None:
     # Nothing says what is usual where no good run is recorded.
     assert rows[run]["missed"] == sorted(COUNTED)
+
+
+def test_a_run_whose_deadlines_have_not_passed_can_be_cleared(rows: Mapping[str, Any]) -> None:
+    assert rows["cleared"]["times"] == 1
 
 
 @pytest.mark.parametrize("run", ["backfill", "failed"])

@@ -51,3 +51,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, statsd: Li
     )
     yield one
     one.call("down")
+
+
+@pytest.fixture(scope="session")
+def lived_in(stack: Stack) -> Stack:
+    """The stack with the sample fleet in it: as the first hours left it, and where they were not told, after a demo."""
+    if not (stack.home / "lakehouse" / "gold" / "shipment_analytics").is_dir():
+        stack.must("demo")
+    return stack

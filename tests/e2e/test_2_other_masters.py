@@ -19,8 +19,8 @@ MASTER = "local[2]"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def is_up(stack: Stack) -> None:
-    stack.must("up")
+def is_up(lived_in: Stack) -> None:
+    lived_in.must("up")
 
 
 @pytest.fixture(scope="module")

@@ -30,10 +30,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def visitor(stack: Stack) -> Iterator[Visitor]:
+def visitor(lived_in: Stack, stack: Stack) -> Iterator[Visitor]:
     """A browser that is logged in, over the sample fleet, one shipment and one file whose names would be markup."""
-    if not (stack.home / "lakehouse" / "gold" / "shipment_analytics").is_dir():
-        stack.must("demo")
     stack.must("up")
     plant(stack)
     stack.run()

@@ -20,9 +20,11 @@ REASON = "Door open at the dock, 40 min; <b>stability data</b> asked for"
 
 
 @pytest.fixture(scope="module")
-def worst(stack: Stack) -> Row:
+def worst(lived_in: Stack) -> Row:
     """The excursion with the greatest deviation."""
-    return stack.query("SELECT * FROM gold.temperature_excursions ORDER BY peak_deviation DESC, shipment_id LIMIT 1")[0]
+    return lived_in.query(
+        "SELECT * FROM gold.temperature_excursions ORDER BY peak_deviation DESC, shipment_id LIMIT 1"
+    )[0]
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +76,14 @@ def test_a_decision_is_made_in_the_browser_and_the_chain_holds(stack: Stack, pag
 def test_the_report_opens_from_the_page(page: Page, worst: Row) -> None:
     page.goto(f"/logistics/disposition?shipment={worst['shipment_id']}")
     with page.expect_popup() as opened:
-        page.get_by_role("link", name="HTML").click()
+        page.get_by_role("link", name="Report", exact=True).click()
     report = opened.value
     expect(report.get_by_role("heading", name=f"Temperature record of shipment {worst['shipment_id']}")).to_be_visible()
     expect(report.locator("figure img")).to_be_visible()
     expect(report.get_by_text(REASON).first).to_be_visible()
     report.close()
     with page.expect_download() as saved:
-        page.get_by_role("link", name="PDF").click()
+        page.get_by_role("link", name="Report as PDF").click()
     assert Path(saved.value.path()).read_bytes().startswith(b"%PDF-")
 
 

@@ -101,11 +101,9 @@ def drivers_that_show_themselves(ours: AirflowApi, events: Path) -> Iterator[Non
 
 
 @pytest.fixture(scope="module")
-def told(stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def told(lived_in: Stack, stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Let the run fail and be repeated; return what was seen."""
     stack.must("up")
-    if not (stack.home / "seed-manifest.json").exists():
-        stack.must("seed")
     give_news(stack)
     events = tmp_path_factory.mktemp("events")
     with api(stack) as ours, drivers_that_show_themselves(ours, events), traces.watched() as seen:

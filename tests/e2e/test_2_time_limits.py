@@ -20,7 +20,7 @@ SHORT = {"RUN_WARNING_MINUTES": "1", "RUN_DEADLINE_MINUTES": "2", "GOLD_FRESHNES
 
 
 @pytest.fixture(scope="module", autouse=True)
-def limits(stack: Stack) -> Iterator[None]:
+def limits(lived_in: Stack, stack: Stack) -> Iterator[None]:
     """Give everything a minute or two."""
     stack.settings.update(SHORT)
     stack.must("up")

@@ -23,7 +23,7 @@ HOSTILE = "<script>alert(1)</script> {{ 7*7 }} {{ conn.logistics_postgres.passwo
 
 
 @pytest.fixture(scope="module", autouse=True)
-def is_up_and_well(stack: Stack) -> None:
+def is_up_and_well(lived_in: Stack, stack: Stack) -> None:
     stack.must("up")
     stack.run()
 

@@ -22,7 +22,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def failed(stack: Stack) -> Row:
+def failed(lived_in: Stack, stack: Stack) -> Row:
     """A run that failed, as the run log has it."""
     stack.must("up")
     if not stack.query(_FAILED):

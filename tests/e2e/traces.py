@@ -37,7 +37,11 @@ def secrets(stack: Stack) -> dict[str, str]:
     for path in (stack.home / "secrets").iterdir():
         said = path.read_text().strip()
         if said.startswith("{"):
-            found |= {f"{path.name} {user}": word for user, word in json.loads(said).items()}
+            # Of a user its password, of a connection all that is known.
+            kept = {
+                name: word if isinstance(word, str) else word["password"] for name, word in json.loads(said).items()
+            }
+            found |= {f"{path.name} {name}": word for name, word in kept.items()}
         else:
             found[path.name] = said
             if password := urlsplit(said).password:

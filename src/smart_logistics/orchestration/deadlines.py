@@ -4,8 +4,9 @@ Three of Airflow's deadlines on each run, counted from when it was queued (a run
 logical date): a warning, the breach, and one that is unusual against the last runs. Two of our own, because Airflow has
 none: how long each task takes against its last times, and how old Gold is. Airflow drops a run's deadlines when it
 succeeds, so none of them can say that no run comes after it: these two are looked at every quarter of an hour by the
-DAG `smart_logistics_watch` (docs/decisions/0008-a-dag-that-watches.md), and when a run starts and ends. A failed run
-has had its mail, and a backfill's times mean nothing: both are left out.
+DAG `smart_logistics_watch` (docs/decisions/0008-a-dag-that-watches.md), and when a run starts and ends. The watch also
+counts the time of runs that were cleared, for which Airflow makes no new deadlines. A failed run has had its mail, and
+a backfill's times mean nothing: both are left out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from smart_logistics.ops import deadlines
 from smart_logistics.ops.deadlines import BREACH, WARNING, Missed
 from smart_logistics.orchestration import access, alerts, connections, stats
 from smart_logistics.orchestration.api import AirflowApi
+from smart_logistics.orchestration.queued import RunQueued
 from smart_logistics.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -31,13 +33,17 @@ UNUSUAL = "run takes unusually long"
 
 def of_run(given: Settings) -> list[DeadlineAlert]:
     """Return the deadlines of a DAG's runs."""
-    queued = DeadlineReference.DAGRUN_QUEUED_AT
+    counted = [_alert(name, RunQueued(), minutes, severity) for name, minutes, severity in _limits(given)]
     usual = DeadlineReference.AVERAGE_RUNTIME(max_runs=deadlines.USUAL_RUNS, min_runs=deadlines.USUAL_NEEDS)
-    return [
-        _alert("run is slow", queued, given["RUN_WARNING_MINUTES"], WARNING),
-        _alert("run takes too long", queued, given["RUN_DEADLINE_MINUTES"], BREACH),
-        _alert(UNUSUAL, usual, given["RUN_UNUSUAL_MINUTES"], WARNING),
-    ]
+    return [*counted, _alert(UNUSUAL, usual, given["RUN_UNUSUAL_MINUTES"], WARNING)]
+
+
+def _limits(given: Settings) -> tuple[tuple[str, int, str], ...]:
+    """Return name, minutes after queueing and severity of what is counted."""
+    return (
+        ("run is slow", given["RUN_WARNING_MINUTES"], WARNING),
+        ("run takes too long", given["RUN_DEADLINE_MINUTES"], BREACH),
+    )
 
 
 def _alert(name: str, reference: Any, minutes: int, severity: str) -> DeadlineAlert:
@@ -54,6 +60,9 @@ def on_missed(context: dict[str, Any], name: str, minutes: int, severity: str) -
     run = context["dag_run"]
     if run["state"] not in _STILL_RUNNING or run["run_type"] == "backfill":
         _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], run["run_type"], run["state"])
+        return
+    if name != UNUSUAL and _since_queued(run) < timedelta(minutes=minutes):
+        _log.info("%s was queued again since; the watch counts from there", run["dag_run_id"])
         return
     if name == UNUSUAL and not _is_unusual(run, minutes):
         # Airflow's average counts failed runs and backfills too; where that calls too early, the watch looks again.
@@ -145,8 +154,7 @@ def _what_keeps(dag_id: str) -> str:
 
 
 def look_at_runs_under_way(dag_id: str, given: Settings) -> None:
-    """Tell of runs that take unusually long, and record their tasks that do."""
-    minutes = given["RUN_UNUSUAL_MINUTES"]
+    """Tell of runs that take too or unusually long and are not told of yet, and record their tasks that do."""
     try:
         with access.api() as api:
             runs = [run for run in api.runs(dag_id, states=("running",), limit=10) if run["run_type"] != "backfill"]
@@ -155,11 +163,19 @@ def look_at_runs_under_way(dag_id: str, given: Settings) -> None:
         for run in runs:
             run_id = run["dag_run_id"]
             _record_slow(deadlines.slow_tasks(lakehouse, dag_id, run_id, running[run_id]))
-            missed = Missed(dag_id, run_id, UNUSUAL, WARNING, datetime.now(UTC), float(minutes), "")
-            if _is_unusual(run, minutes) and not deadlines.is_recorded(lakehouse, missed):
-                _tell(run, UNUSUAL, minutes, WARNING)
+            for name, minutes, severity in _overdue(run, given):
+                missed = Missed(dag_id, run_id, name, severity, datetime.now(UTC), float(minutes), "")
+                if not deadlines.is_recorded(lakehouse, missed):
+                    _tell(run, name, minutes, severity)
     except Exception:  # noqa: BLE001 - as above
         _log.exception("the times of the running tasks could not be compared")
+
+
+def _overdue(run: Mapping[str, Any], given: Settings) -> list[tuple[str, int, str]]:
+    """Return which deadlines a run has passed, as ``_limits`` has them."""
+    taken, unusual = _since_queued(run), given["RUN_UNUSUAL_MINUTES"]
+    passed = [limit for limit in _limits(given) if taken > timedelta(minutes=limit[1])]
+    return [*passed, (UNUSUAL, unusual, WARNING)] if _is_unusual(run, unusual) else passed
 
 
 def look_at_tasks(dag_id: str, run_ids: list[str]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from smart_logistics.orchestration.queued import RunQueued
+
 PREFIX = "/logistics"
 _Message = MutableMapping[str, Any]
 _Application = Callable[
@@ -59,4 +61,5 @@ class LogisticsPlugin(AirflowPlugin):
             "url_route": "what-it-did",
         },
     ]
+    deadline_references = [RunQueued]  # noqa: RUF012 - so does its base
     fastapi_apps = [{"app": application, "url_prefix": PREFIX, "name": "Smart Logistics"}]  # noqa: RUF012 - so does its base

@@ -155,6 +155,23 @@ def test_the_watch_finds_what_airflows_average_called_too_early(
     assert len(recorded(lakehouse)) == 1
 
 
+def test_a_run_that_was_cleared_is_counted_from_its_last_queueing_by_the_watch(
+    sent: list[Message], lakehouse: str, airflow: Airflow
+) -> None:
+    deadlines.on_missed(queued(5), "run takes too long", 45, BREACH)
+    assert recorded(lakehouse) == []
+    given = settings.load({})
+    for minutes in (29, 31, 46):
+        airflow.under_way = [queued(minutes)["dag_run"]]
+        for _ in range(2):
+            deadlines.look_at_runs_under_way("d", given)
+    assert [message.line() for message in sent] == [
+        "[smart-logistics] d: run is slow",
+        "[smart-logistics] d: run takes too long",
+    ]
+    assert sorted(row["deadline"] for row in recorded(lakehouse)) == ["run is slow", "run takes too long"]
+
+
 def test_two_warnings_of_a_run_are_one_mail_and_its_breach_another(sent: list[Message], lakehouse: str) -> None:
     run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(5)])
     deadlines.on_missed(queued(31), "run is slow", 30, WARNING)
