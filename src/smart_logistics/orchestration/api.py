@@ -139,6 +139,10 @@ class AirflowApi:
         value = json.loads(value) if isinstance(value, str) else value
         return value if isinstance(value, dict) else {}
 
+    def variable(self, key: str) -> str:
+        """Return the value of a Variable."""
+        return str(self.request("GET", f"/variables/{quote(key, safe='')}")["value"])
+
     def state_store(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """Return what a task keeps over its tries."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/state-store"

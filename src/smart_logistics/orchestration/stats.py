@@ -6,6 +6,7 @@ Nothing here may fail who calls: a metric that cannot be sent is a line of the l
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from smart_logistics.ops import measure, measure_jobs
 from smart_logistics.ops.measures import PREFIX, Sample
 
 _log = logging.getLogger(__name__)
+# Airflow drops a metric with any other sign in one of its tags.
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9_./-]")
 _EVENTS = {measure_jobs.IN: "rows_in", measure_jobs.OUT: "rows", measure_jobs.REJECTED: "rejected"}
 
 
@@ -63,7 +66,8 @@ def send_gauges(samples: Iterable[Sample]) -> None:
 def _send(kind: str, name: str, value: float, tags: dict[str, str]) -> None:
     try:
         _initialise()
-        getattr(stats, kind)(f"{PREFIX}.{name}", value, tags=tags)
+        told = {tag: _FORBIDDEN.sub("_", text) for tag, text in tags.items()}
+        getattr(stats, kind)(f"{PREFIX}.{name}", value, tags=told)
     except Exception:  # noqa: BLE001 - see above
         _log.exception("the metric %s could not be sent", name)
 

@@ -28,6 +28,7 @@ from smart_logistics.orchestration import stats
 stats.job_ended("silver_iot", 1.5, {"read": 9, "rows": 7, "rejected": 2, "verdict": "x"}, None)
 stats.job_ended("bronze_ingest_sql", 0.5, None, SourceUnavailable("away"))
 stats.count("run.ended", dag_id="d", state="failed")
+stats.count("deadline.missed", dag_id="d", deadline="run takes too long")
 stats.gauges(sys.argv[1], Path(sys.argv[1]))
 print("went on")
 """
@@ -84,6 +85,7 @@ def test_a_statsd_server_hears_every_number_with_its_tags(statsd: socket.socket,
         "airflow.smart_logistics.job.failed,layer=bronze,task_id=bronze_ingest_sql,error=SourceUnavailable:1|c" in heard
     )
     assert "airflow.smart_logistics.run.ended,dag_id=d,state=failed:1|c" in heard
+    assert "airflow.smart_logistics.deadline.missed,dag_id=d,deadline=run_takes_too_long:1|c" in heard
     assert "airflow.smart_logistics.landing_files:0.0|g" in heard
 
 
