@@ -11,10 +11,12 @@ import pyarrow.compute as pc
 
 from smart_logistics.contracts.ops import MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.lake import tables
+from smart_logistics.views import runs
+from smart_logistics.views.runs import USUAL_NEEDS
+from smart_logistics.views.snapshot import Snapshot
 
 WARNING, BREACH = "warn", "error"
-# A handful of times before "usual" means anything; of how many runs, and of how many tries of a task.
-USUAL_NEEDS, USUAL_RUNS = 5, 10
+# Of how many tries of a task "usual" is made.
 _USUAL_TRIES = 20
 # So much longer than usual, and by so many seconds: a task of a second that takes three is none of interest.
 _TIMES, _SECONDS = 2.0, 120.0
@@ -62,15 +64,8 @@ def last_success(lakehouse: str, dag_id: str) -> datetime | None:
 
 
 def usual_run_seconds(lakehouse: str, dag_id: str) -> float | None:
-    """Return the median time of a DAG's last good runs, backfills aside; None where there are too few to say."""
-    log = tables.open_table(lakehouse, PIPELINE_RUNS)
-    if log is None:
-        return None
-    wanted = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success") & pc.field("duration_s").is_valid()
-    columns = ["ended_at", "duration_s", "run_type"]
-    rows = log.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).sort_by("ended_at").to_pylist()
-    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-USUAL_RUNS:]
-    return median(last) if len(last) >= USUAL_NEEDS else None
+    """Return the median time of a DAG's last good runs, as the page of health shows it; see ``runs.usual_seconds``."""
+    return runs.usual_seconds(Snapshot(lakehouse), dag_id)
 
 
 def slow_tasks(lakehouse: str, dag_id: str, run_id: str, running: Mapping[str, float] | None = None) -> list[Missed]:

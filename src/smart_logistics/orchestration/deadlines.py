@@ -25,6 +25,7 @@ from smart_logistics.orchestration import access, alerts, connections, stats
 from smart_logistics.orchestration.api import AirflowApi
 from smart_logistics.orchestration.queued import RunQueued
 from smart_logistics.settings import Settings
+from smart_logistics.views import runs
 
 _log = logging.getLogger(__name__)
 _STILL_RUNNING = ("queued", "running")
@@ -34,7 +35,7 @@ UNUSUAL = "run takes unusually long"
 def of_run(given: Settings) -> list[DeadlineAlert]:
     """Return the deadlines of a DAG's runs."""
     counted = [_alert(name, RunQueued(), minutes, severity) for name, minutes, severity in _limits(given)]
-    usual = DeadlineReference.AVERAGE_RUNTIME(max_runs=deadlines.USUAL_RUNS, min_runs=deadlines.USUAL_NEEDS)
+    usual = DeadlineReference.AVERAGE_RUNTIME(max_runs=runs.USUAL_RUNS, min_runs=runs.USUAL_NEEDS)
     return [*counted, _alert(UNUSUAL, usual, given["RUN_UNUSUAL_MINUTES"], WARNING)]
 
 

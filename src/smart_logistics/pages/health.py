@@ -105,7 +105,7 @@ def _facts(
     snapshot: Snapshot, last: Sequence[Row], last_success: datetime | None, files: Sequence[float]
 ) -> list[tuple[str, Any, str]]:
     told = settings.load()
-    usual = runs.usual_seconds(list(last))
+    usual = runs.usual_seconds(snapshot, PIPELINE)
     newest = runs.newest_reading(snapshot)
     return [
         ("Last good run", last_success, "instant"),

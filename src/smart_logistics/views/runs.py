@@ -22,8 +22,9 @@ from smart_logistics.contracts.silver import IOT_TELEMETRY
 from smart_logistics.views.snapshot import Row, Snapshot, since
 
 WINDOW = timedelta(days=8)
+# A handful of times before "usual" means anything; of how many runs.
+USUAL_NEEDS, USUAL_RUNS = 5, 10
 _AROUND = timedelta(days=2)
-_USUAL_OF = 20
 _LETTER = ("source_table", "rejection_reason", "reprocessing_status")
 
 
@@ -69,10 +70,12 @@ def last_runs(snapshot: Snapshot, now: datetime, dag_id: str) -> list[Row]:
     return sorted(rows, key=lambda row: (row["ended_at"], row["run_id"]), reverse=True)
 
 
-def usual_seconds(runs: list[Row]) -> float | None:
-    """Return the median duration of the last good runs before the newest one; null where there are too few to say."""
-    good = [row["duration_s"] for row in runs[1:] if row["state"] == "success" and row["duration_s"] is not None]
-    return median(good[:_USUAL_OF]) if len(good) >= 3 else None
+def usual_seconds(snapshot: Snapshot, dag_id: str) -> float | None:
+    """Return the median time of a DAG's last good runs, backfills aside; None where there are too few to say."""
+    good = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success") & pc.field("duration_s").is_valid()
+    rows = snapshot.rows(PIPELINE_RUNS, ("ended_at", "duration_s", "run_type"), good).sort_by("ended_at").to_pylist()
+    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-USUAL_RUNS:]
+    return median(last) if len(last) >= USUAL_NEEDS else None
 
 
 def gates(snapshot: Snapshot) -> list[Gate]:

@@ -11,6 +11,7 @@ import pytest
 from smart_logistics.contracts import bronze, ops
 from smart_logistics.contracts.ops import DQ_METRICS, PIPELINE_RUNS
 from smart_logistics.lake.tables import uri
+from smart_logistics.ops import deadlines
 from smart_logistics.views import runs
 from smart_logistics.views.snapshot import Snapshot
 from tests.unit.views.lake import letter, put
@@ -46,16 +47,19 @@ def test_the_last_runs_come_first_and_old_files_stay_closed(tmp_path: Path) -> N
     assert (second.run_id, second.verdict, second.counts) == ("a", "pass", {"pass": 1, "warn": 0, "fail": 0})
 
 
-def test_usual_is_the_median_of_good_runs_before() -> None:
-    rows = [
-        run("now", 0, seconds=999.0),
-        run("f", 1, "failed", 1.0),
-        run("a", 2),
-        run("b", 3),
-        run("c", 4, seconds=300.0),
-    ]
-    assert runs.usual_seconds(rows) == 100.0
-    assert runs.usual_seconds(rows[:4]) is None
+def test_usual_is_the_median_of_the_last_good_runs_for_pages_and_alerts_alike(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    odd = [run("f", 1, "failed", 1.0), run("backfill", 2, seconds=1.0) | {"run_type": "backfill"}]
+    old = [run(f"old{n}", 100 + n, seconds=1.0) for n in range(20)]
+    put(root, PIPELINE_RUNS, [*odd, run("other", 1, seconds=1.0) | {"dag_id": "another"}])
+    put(root, PIPELINE_RUNS, [run(f"r{n}", 3 + n, seconds=100.0 + n) for n in range(4)])
+    assert runs.usual_seconds(Snapshot(root), DAG) is None
+    put(root, PIPELINE_RUNS, [run("r4", 9, seconds=900.0)])
+    assert runs.usual_seconds(Snapshot(root), DAG) == 102.0
+    put(root, PIPELINE_RUNS, [run(f"s{n}", 20 + n, seconds=50.0) for n in range(5)])
+    put(root, PIPELINE_RUNS, old)
+    assert runs.usual_seconds(Snapshot(root), DAG) == deadlines.usual_run_seconds(root, DAG) == 75.0
+    assert runs.usual_seconds(Snapshot(str(tmp_path / "empty")), DAG) is None
 
 
 def test_one_run_has_everything_that_names_it(tmp_path: Path) -> None:
