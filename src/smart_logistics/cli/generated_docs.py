@@ -117,7 +117,8 @@ def quality() -> str:
         "allowed, and the next run asks again. Warnings let the run succeed and are mailed as one digest (see "
         "[alerts](alerts.md)). A check that has nothing to measure passes without a value.",
         "**The audit**, `logistics audit` and weekly a task, asks the same of all rows, and makes Silver from Bronze "
-        "and Gold from Silver again to compare every row. It finds what changed behind the gate's back. Its results "
+        "and Gold from Silver again to compare every row. It also checks the chain of decisions "
+        "([reports](reports.md#the-chain)). It finds what changed behind the gate's back. Its results "
         "are in `ops.dq_metrics` too, under a `run_id` that begins with `audit__`. It keeps the pipeline waiting only "
         "while it opens the tables' logs.",
         "**The tables** themselves refuse a row that breaks a constraint or holds null where it may not, whoever "

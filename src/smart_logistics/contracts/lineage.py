@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smart_logistics.contracts import bronze, gold, ops, silver
+from smart_logistics.contracts import bronze, dispositions, gold, ops, silver
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.source import SOURCE_TABLES
 
@@ -30,7 +30,9 @@ def writes(job: str) -> tuple[Table, ...]:
 
 def reads(job: str) -> tuple[Table, ...]:
     """Return the tables of the lake that a job reads: those of the jobs before it; gate and audit look at all."""
-    if job in ("data_quality_check", "full_audit"):
+    if job == "full_audit":
+        return (*_LAKE, *dispositions.TABLES)
+    if job == "data_quality_check":
         return _LAKE
     found = (table for producer in _PRODUCERS.get(job, ()) for table in writes(producer))
     return tuple(table for table in found if table not in _ABOUT)

@@ -128,6 +128,11 @@ HOLD = _error(
     "run `gold_aggregate`: it computes all of Gold again",
 )
 REBUILT = _error("rebuilt", "rows that differ from those made again from the layer below", _MADE_AGAIN)
+CHAIN = _error(
+    "chain",
+    "1 where an entry is not what was written, or is missing",
+    "`logistics verify` says the same of now; see what a decision was in a report or mail of before",
+)
 
 _RULES_OR_SOURCE = "look at the reasons: `SELECT * FROM bronze.rejected_records ORDER BY rejected_at DESC`"
 REJECTION_RATE = _warn("rejection_rate", 0.05, "share that was rejected", _RULES_OR_SOURCE)

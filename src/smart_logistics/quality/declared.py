@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smart_logistics.contracts import ALL_TABLES, bronze, gold, silver
+from smart_logistics.contracts import ALL_TABLES, bronze, dispositions, gold, silver
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.contracts.source import BY_NAME, SHIPMENT_STATUS_EVENTS
@@ -17,6 +17,7 @@ CHECKED: Tables = tuple(table for table in ALL_TABLES if table.layer in ("bronze
 RECORDS, LOG, LETTERS = bronze.IOT_TELEMETRY, bronze.PROCESSED_FILES_LOG, bronze.REJECTED_RECORDS
 READINGS, SHIPMENTS, ASSIGNMENTS = silver.IOT_TELEMETRY, silver.SHIPMENT_VERSIONS, silver.TRUCK_ASSIGNMENTS
 ANALYTICS, EXCURSIONS = gold.SHIPMENT_ANALYTICS, gold.TEMPERATURE_EXCURSIONS
+DISPOSITIONS = dispositions.EXCURSION_DISPOSITIONS
 TRUCKS, ROUTES = gold.FLEET_DAILY, gold.ROUTE_DAILY
 # Bronze keeps every version of a row, and a source may repeat a key: there uniqueness is no invariant.
 KEYED: Tables = (*silver.TABLES, *gold.TABLES, RECORDS, LOG, LETTERS)
@@ -74,5 +75,9 @@ GATE: Mapping[Check, Tables] = {
     checks.NEW_ROWS: VOLUMES,
     checks.VOLUME: VOLUMES,
 }
-AUDIT: Mapping[Check, Tables] = {**_OVER_ROWS, checks.REBUILT: (*silver.TABLES, *gold.TABLES)}
+AUDIT: Mapping[Check, Tables] = {
+    **_OVER_ROWS,
+    checks.REBUILT: (*silver.TABLES, *gold.TABLES),
+    checks.CHAIN: (DISPOSITIONS,),
+}
 ALL: tuple[Check, ...] = tuple(dict.fromkeys((*AUDIT, *GATE)))

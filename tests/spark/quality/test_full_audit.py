@@ -11,8 +11,11 @@ from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import SparkSession
 
 from smart_logistics.contracts import bronze, gold, silver
+from smart_logistics.contracts.dispositions import EXCURSION_DISPOSITIONS, Decision, Via
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS
+from smart_logistics.dispositions import book
+from smart_logistics.dispositions.book import Request
 from smart_logistics.errors import QualityGateFailed
 from smart_logistics.jobs import full_audit, gold_aggregate, silver_iot, silver_transactional
 from smart_logistics.jobs.runner import Context
@@ -81,6 +84,8 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 def test_nothing_is_wrong_with_what_the_jobs_made_and_then_each_silent_change_is_named(made: Lake) -> None:
+    key = Request("k", "S1", 1, Decision.QUARANTINE, "the door stood open", "asha", Via.COMMAND_LINE)
+    entry = book.decide(made.root, key).entry
     progress = made.progress(DQ_METRICS, "data_quality_check")
     result = audit(made, "r1")
     found = recorded(made, "audit__r1")
@@ -93,6 +98,9 @@ def test_nothing_is_wrong_with_what_the_jobs_made_and_then_each_silent_change_is
         rewrite(made, table, where, values)
     rewrite(made, gold.TEMPERATURE_EXCURSIONS, {"shipment_id": "S1"}, None)
     rewrite(made, bronze.IOT_TELEMETRY, {"position": 2}, None)
+    allow = DeltaTable(tables.uri(made.root, EXCURSION_DISPOSITIONS)).alter
+    allow.set_table_properties({"delta.appendOnly": "false"})
+    rewrite(made, EXCURSION_DISPOSITIONS, {"entry_no": entry["entry_no"]}, {"decision": "release"})
     with pytest.raises(QualityGateFailed):
         audit(made, "audit__r2")
     found = recorded(made, "audit__r2")
@@ -108,7 +116,9 @@ def test_nothing_is_wrong_with_what_the_jobs_made_and_then_each_silent_change_is
         ("gold.temperature_excursions", "excursions_agree"),
         ("gold.temperature_excursions", "rebuilt"),
         ("gold.shipment_analytics", "recomputed"),
+        ("gold.excursion_dispositions", "chain"),
     } <= failed
+    assert "entry 1 is not what was hashed" in found["gold.excursion_dispositions", "chain"]["detail"]
     assert made.progress(DQ_METRICS, "data_quality_check") == progress
 
 
