@@ -7,7 +7,6 @@ the entries of a ``.env`` file into the environment first). Those of kind ``JOB`
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from smart_logistics import parsing
 from smart_logistics.errors import ConfigurationError
 
 PREFIX = "LOGISTICS_"
@@ -29,6 +29,7 @@ class Kind(Enum):
     STACK = "read by the command line when it starts the local stack"
     DAG = "read from the environment when the DAG file is parsed"
     JOB = "an Airflow Variable, editable in the UI, handed to the jobs that use it"
+    PAGES = "read from the environment by Airflow's API server, for the pages"
     PRIVATE = "read at start, kept only in files of mode 0600"
 
 
@@ -53,94 +54,27 @@ class Setting:
         return self.variable.lower()
 
 
-def _from(least: int, refusal: str) -> Callable[[str], int]:
-    """Return a parser of whole numbers that are not below ``least``."""
-
-    def parse(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise ValueError(refusal)
-        return value
-
-    return parse
-
-
-_positive = _from(1, "must be greater than 0")
-_not_negative = _from(0, "must not be negative")
-_a_week_or_more = _from(WEEK_HOURS, f"must be at least {WEEK_HOURS}")
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 65535:
-        raise ValueError("must be a port, 1 to 65535")
-    return value
-
-
-def _by_job(value: type) -> Callable[[str], str]:
-    """Return a parser of JSON objects that give a value for ``*`` (every job) or for jobs by their names."""
-
-    def parse(text: str) -> str:
-        found = json.loads(text)
-        if not isinstance(found, dict) or not all(type(one) is value for one in found.values()):
-            raise ValueError('must be a JSON object by job name, "*" for all')
-        if value is int and any(one <= 0 for one in found.values()):
-            raise ValueError("must be greater than 0 for each job")
-        return json.dumps(found)
-
-    return parse
-
-
-def _object(text: str) -> str:
-    """Read a JSON object."""
-    found = json.loads(text)
-    if not (isinstance(found, dict) and all(found)):
-        raise ValueError("must be a JSON object of arguments by name")
-    return json.dumps(found)
-
-
-def _endpoint(text: str) -> tuple[str, int]:
-    """Read ``host:port``."""
-    host, separator, port = text.strip().rpartition(":")
-    if not separator or not host:
-        raise ValueError("must be host:port")
-    return host, _port(port)
-
-
-def _page(text: str) -> str:
-    """Read the address of a folder of pages."""
-    parts = urlsplit(text.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise ValueError("must be an http(s) URL without user and password")
-    return text.strip().rstrip("/")
-
-
-def _lineage(text: str) -> str | None:
-    """Read where lineage goes; ``off`` is nowhere."""
-    place = text.strip()
-    if place == "off":
-        return None
-    if place == "console" or (place.startswith("file:") and len(place) > len("file:")):
-        return place
-    parts = urlsplit(place)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise ValueError("must be off, console, file:PATH or a URL without user and password")
-    return place
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOME", "./.local", Kind.STACK, "all state of the local stack"),
     Setting("SOURCE_DSN", None, Kind.PRIVATE, "postgresql://user:password@host:port/database of the source system"),
     Setting("LAKEHOUSE", None, Kind.STACK, "root URI of the Delta tables; default $LOGISTICS_HOME/lakehouse"),
     Setting("LANDING", None, Kind.STACK, "folder where the IoT gateway drops files; default $LOGISTICS_HOME/landing"),
     Setting("SPARK_MASTER", None, Kind.STACK, "any Spark master URL; default the local standalone cluster"),
-    Setting("AIRFLOW_PORT", None, Kind.STACK, "port of the Airflow API server; default a free one, kept", _port),
-    Setting("POSTGRES_PORT", None, Kind.STACK, "port of the embedded PostgreSQL; default a free one, kept", _port),
-    Setting("SPARK_PORT", None, Kind.STACK, "port of the Spark master; default a free one, kept", _port),
-    Setting("SPARK_UI_PORT", None, Kind.STACK, "port of the Spark master's page; default a free one, kept", _port),
-    Setting("SPARK_WORKER_PORT", None, Kind.STACK, "port of the Spark worker; default a free one, kept", _port),
-    Setting("SPARK_WORKER_UI_PORT", None, Kind.STACK, "port of the worker's page; default a free one, kept", _port),
-    Setting("AIRFLOW_LOG_PORT", None, Kind.STACK, "port of the server of task logs; default a free one, kept", _port),
+    Setting("AIRFLOW_PORT", None, Kind.STACK, "port of the Airflow API server; default a free one, kept", parsing.port),
+    Setting(
+        "POSTGRES_PORT", None, Kind.STACK, "port of the embedded PostgreSQL; default a free one, kept", parsing.port
+    ),
+    Setting("SPARK_PORT", None, Kind.STACK, "port of the Spark master; default a free one, kept", parsing.port),
+    Setting(
+        "SPARK_UI_PORT", None, Kind.STACK, "port of the Spark master's page; default a free one, kept", parsing.port
+    ),
+    Setting("SPARK_WORKER_PORT", None, Kind.STACK, "port of the Spark worker; default a free one, kept", parsing.port),
+    Setting(
+        "SPARK_WORKER_UI_PORT", None, Kind.STACK, "port of the worker's page; default a free one, kept", parsing.port
+    ),
+    Setting(
+        "AIRFLOW_LOG_PORT", None, Kind.STACK, "port of the server of task logs; default a free one, kept", parsing.port
+    ),
     Setting(
         "JAVA_HOME",
         None,
@@ -148,7 +82,7 @@ SETTINGS: tuple[Setting, ...] = (
         "the Java to use, or `bundled`; default JAVA_HOME, else java on PATH, else the bundled one",
     ),
     Setting("SMTP_HOST", None, Kind.STACK, "mail server; without one alerts are logged only"),
-    Setting("SMTP_PORT", "25", Kind.STACK, "port of the mail server", _port),
+    Setting("SMTP_PORT", "25", Kind.STACK, "port of the mail server", parsing.port),
     Setting("SMTP_USER", None, Kind.STACK, "login at the mail server"),
     Setting("SMTP_PASSWORD", None, Kind.PRIVATE, "password at the mail server"),
     Setting("SMTP_FROM", "logistics@localhost", Kind.STACK, "sender of alerts"),
@@ -159,89 +93,124 @@ SETTINGS: tuple[Setting, ...] = (
         Kind.STACK,
         "class of the Airflow secrets backend that holds the connections with secrets; default a file in the home",
     ),
-    Setting("SECRETS_BACKEND_KWARGS", "{}", Kind.PRIVATE, "its arguments, a JSON object", _object),
-    Setting("DOCS_URL", None, Kind.DAG, "where the pages of docs/ are served; alerts then link there", _page),
-    Setting("STATSD", None, Kind.STACK, "host:port of a StatsD server that Airflow's and our metrics go to", _endpoint),
-    Setting("OTEL", None, Kind.STACK, "host:port of an OpenTelemetry collector (OTLP over HTTP) instead", _endpoint),
+    Setting("SECRETS_BACKEND_KWARGS", "{}", Kind.PRIVATE, "its arguments, a JSON object", parsing.json_object),
+    Setting("DOCS_URL", None, Kind.DAG, "where the pages of docs/ are served; alerts then link there", parsing.page),
     Setting(
-        "OPENLINEAGE", "off", Kind.STACK, "where lineage events go: off, console, file:PATH or an http(s) URL", _lineage
+        "STATSD",
+        None,
+        Kind.STACK,
+        "host:port of a StatsD server that Airflow's and our metrics go to",
+        parsing.endpoint,
     ),
-    Setting("RETRIES", "3", Kind.DAG, "retries of a task", _not_negative),
-    Setting("RETRY_DELAY_SECONDS", "120", Kind.DAG, "wait before the first retry, doubling", _not_negative),
-    Setting("MAX_RETRY_DELAY_SECONDS", "600", Kind.DAG, "longest wait before a retry", _positive),
-    Setting("POKE_INTERVAL_SECONDS", "60", Kind.DAG, "how often the sensor looks into the landing folder", _positive),
+    Setting(
+        "OTEL", None, Kind.STACK, "host:port of an OpenTelemetry collector (OTLP over HTTP) instead", parsing.endpoint
+    ),
+    Setting(
+        "OPENLINEAGE",
+        "off",
+        Kind.STACK,
+        "where lineage events go: off, console, file:PATH or an http(s) URL",
+        parsing.lineage,
+    ),
+    Setting(
+        "MAP_TILES_URL",
+        None,
+        Kind.PAGES,
+        "template of the tiles that maps are drawn on, such as https://HOST/{z}/{x}/{y}.png; default the outlines that "
+        "come with the pages, for which nothing is asked of another server",
+        parsing.tiles,
+    ),
+    Setting("MAP_TILES_ATTRIBUTION", None, Kind.PAGES, "what the owner of the tiles wants said below a map"),
+    Setting("RETRIES", "3", Kind.DAG, "retries of a task", parsing.not_negative),
+    Setting("RETRY_DELAY_SECONDS", "120", Kind.DAG, "wait before the first retry, doubling", parsing.not_negative),
+    Setting("MAX_RETRY_DELAY_SECONDS", "600", Kind.DAG, "longest wait before a retry", parsing.positive),
+    Setting(
+        "POKE_INTERVAL_SECONDS", "60", Kind.DAG, "how often the sensor looks into the landing folder", parsing.positive
+    ),
     Setting(
         "SENSOR_TIMEOUT_SECONDS",
         "300",
         Kind.DAG,
         "how long the sensor waits before the hour counts as quiet",
-        _positive,
+        parsing.positive,
     ),
-    Setting("RUN_DEADLINE_MINUTES", "45", Kind.DAG, "a run that takes longer is reported", _positive),
-    Setting("RUN_WARNING_MINUTES", "30", Kind.DAG, "a run that takes longer is reported as slow", _positive),
+    Setting("RUN_DEADLINE_MINUTES", "45", Kind.DAG, "a run that takes longer is reported", parsing.positive),
+    Setting("RUN_WARNING_MINUTES", "30", Kind.DAG, "a run that takes longer is reported as slow", parsing.positive),
     Setting(
         "RUN_UNUSUAL_MINUTES",
         "15",
         Kind.DAG,
         "a run that takes so much longer than the average of the last ten good ones is reported as slow",
-        _positive,
+        parsing.positive,
     ),
-    Setting("RUN_TIMEOUT_MINUTES", "180", Kind.DAG, "a run that takes longer is ended as failed", _positive),
+    Setting("RUN_TIMEOUT_MINUTES", "180", Kind.DAG, "a run that takes longer is ended as failed", parsing.positive),
     Setting(
         "GOLD_FRESHNESS_MINUTES",
         "120",
         Kind.DAG,
         "no good run for longer than that is reported: Gold is stale",
-        _positive,
+        parsing.positive,
     ),
-    Setting("TASK_TIMEOUT_MINUTES", "40", Kind.DAG, "a task that takes longer is ended", _positive),
-    Setting("SETTLE_SECONDS", "10", Kind.JOB, "a file younger than this is left in the landing folder", _not_negative),
-    Setting("HOLD_MINUTES", "60", Kind.JOB, "how long a reading holds while no next one comes", _positive),
-    Setting("MAX_CLOCK_SKEW_MINUTES", "10", Kind.JOB, "how far ahead of its ingestion a reading may be", _not_negative),
+    Setting("TASK_TIMEOUT_MINUTES", "40", Kind.DAG, "a task that takes longer is ended", parsing.positive),
+    Setting(
+        "SETTLE_SECONDS", "10", Kind.JOB, "a file younger than this is left in the landing folder", parsing.not_negative
+    ),
+    Setting("HOLD_MINUTES", "60", Kind.JOB, "how long a reading holds while no next one comes", parsing.positive),
+    Setting(
+        "MAX_CLOCK_SKEW_MINUTES",
+        "10",
+        Kind.JOB,
+        "how far ahead of its ingestion a reading may be",
+        parsing.not_negative,
+    ),
     Setting(
         "DELETE_CHECK_HOURS",
         "24",
         Kind.JOB,
         "how often keys are compared to notice hard deletes; 0 = every run",
-        _not_negative,
+        parsing.not_negative,
     ),
     Setting(
         "SPARK_CONF",
         "{}",
         Kind.JOB,
         'Spark settings by job, such as {"*": {"spark.cores.max": 4}, "gold_aggregate": {"spark.driver.memory": "2g"}}',
-        _by_job(dict),
+        parsing.by_job(dict),
     ),
     Setting(
         "JOB_TIMEOUT_MINUTES",
         "{}",
         Kind.JOB,
         'a driver that takes longer is ended and tried again, by job, such as {"*": 30, "gold_aggregate": 20}',
-        _by_job(int),
+        parsing.by_job(int),
     ),
     Setting(
-        "MAX_DELETE_PERCENT", "20", Kind.JOB, "a larger share of keys gone at once stops the extraction", _positive
+        "MAX_DELETE_PERCENT",
+        "20",
+        Kind.JOB,
+        "a larger share of keys gone at once stops the extraction",
+        parsing.positive,
     ),
     Setting(
         "VACUUM_RETENTION_HOURS",
         str(WEEK_HOURS),
         Kind.JOB,
         f"how long maintenance keeps files that only older versions of a table need; at least {WEEK_HOURS}",
-        _a_week_or_more,
+        parsing.at_least(WEEK_HOURS, f"must be at least {WEEK_HOURS}"),
     ),
     Setting(
         "LOG_RETENTION_DAYS",
         "30",
         Kind.JOB,
         "how long maintenance keeps task logs and Airflow's records of runs that have ended",
-        _positive,
+        parsing.positive,
     ),
     Setting(
         "FULL_READ",
         "0",
         Kind.JOB,
         "1 = read the source's tables in full and keep the differences; needed after the server's disk was set back",
-        _not_negative,
+        parsing.not_negative,
     ),
 )
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlencode
 
 from deltalake.exceptions import DeltaError
@@ -22,22 +22,32 @@ from smart_logistics.pages import (
     run,
     shipment,
     shipments,
+    tiles,
     web,
 )
 
-# No script but our own files, nothing from another server, and no frame but Airflow's own.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
-)
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+def _headers() -> Mapping[str, str]:
+    """Return what every answer says: no script but our own files, nothing from another server, Airflow's frame only.
+
+    But pictures may come from the server of the map's tiles, where one is chosen. Such servers want to know which site
+    asks: they are told its name, and not the page.
+    """
+    server = tiles.chosen()
+    pictures = "" if server is None else f" {server.origin}"
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{pictures}; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+    )
+    referrer = "same-origin" if server is None else "strict-origin-when-cross-origin"
+    return _HEADERS | {"Content-Security-Policy": policy, "Referrer-Policy": referrer}
 
 
 def make() -> FastAPI:
@@ -54,7 +64,7 @@ def make() -> FastAPI:
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     response = await call_next(request)
-    for name, value in _HEADERS.items():
+    for name, value in _headers().items():
         response.headers.setdefault(name, value)
     # What is shown belongs to who is logged in; files with a mark in their address never change.
     response.headers.setdefault("Cache-Control", "private, no-cache")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -66,34 +67,41 @@ def severity_scales() -> tuple[Spec, Spec]:
     )
 
 
-def projection(places: Iterable[tuple[float, float]]) -> Spec:
-    """Return a Mercator projection in which all places (latitude, longitude) are seen, with some room around them."""
+@dataclass(frozen=True)
+class Section:
+    """The part of a Mercator map that must be seen: its middle and its size, in radians, ``y`` to the north."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def scale(self) -> str:
+        """The expression for how many pixels a radian takes."""
+        return f"min(width/{self.width}, height/{self.height})"
+
+    @property
+    def projection(self) -> Spec:
+        """The projection that shows it."""
+        middle = f"[width/2 - {self.scale}*({self.x}), height/2 + {self.scale}*({self.y})]"
+        return {"type": "mercator", "scale": {"expr": self.scale}, "translate": {"expr": middle}}
+
+
+def section(places: Iterable[tuple[float, float]]) -> Section:
+    """Return the part in which all places (latitude, longitude) are seen, with some room around them."""
     known = [(lat, lon) for lat, lon in places if abs(lat) <= _MOST_LATITUDE] or [(8.0, 68.0), (36.0, 97.0)]
     west, east = min(lon for _, lon in known), max(lon for _, lon in known)
     south, north = min(lat for lat, _ in known), max(lat for lat, _ in known)
     room = max(_LEAST_DEGREES, 0.08 * (east - west), 0.08 * (north - south))
     left, right = math.radians(west - room), math.radians(east + room)
     bottom, top = _mercator(south - room), _mercator(north + room)
-    scale = f"min(width/{right - left}, height/{top - bottom})"
-    x, y = (left + right) / 2, (bottom + top) / 2
-    return {
-        "type": "mercator",
-        "scale": {"expr": scale},
-        "translate": {"expr": f"[width/2 - {scale}*({x}), height/2 + {scale}*({y})]"},
-    }
+    return Section((left + right) / 2, (bottom + top) / 2, right - left, top - bottom)
 
 
 def _mercator(latitude: float) -> float:
     within = max(-85.0, min(85.0, latitude))
     return math.log(math.tan(math.pi / 4 + math.radians(within) / 2))
-
-
-def land(outlines: str) -> Spec:
-    """Return the layer of countries."""
-    return {
-        "data": {"url": outlines, "format": {"type": "topojson", "feature": "countries"}},
-        "mark": {"type": "geoshape", "fill": "var(--land)", "stroke": "var(--border)", "clip": True},
-    }
 
 
 def position(latitude: str = "latitude", longitude: str = "longitude") -> Spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smart_logistics.pages import charts
+from smart_logistics.pages import charts, tiles
 from smart_logistics.pages.charts import Spec, moment, position, tooltip, utc
 from smart_logistics.views import curve
 from smart_logistics.views.routes import RouteMap
@@ -34,12 +34,13 @@ def of_routes(found: RouteMap, links: Sequence[str], outlines: str) -> Spec:
     ]
     far = {"latitude2": {"field": "latitude2"}, "longitude2": {"field": "longitude2"}}
     told = {"shipment": "shipment", "severity": "severity", "truck": "truck", "minutes": "minutes"}
+    section = charts.section([*ends, *((one.latitude, one.longitude) for one in found.places)])
     return charts.spec(
         f"Map of {len(places)} excursions by severity, and of the routes on which they happened.",
-        height=420,
-        projection=charts.projection([*ends, *((one.latitude, one.longitude) for one in found.places)]),
+        height=tiles.HEIGHT,
+        projection=section.projection,
         layer=[
-            charts.land(outlines),
+            *tiles.ground(section, outlines),
             {
                 "data": {"values": routes},
                 "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.55, "clip": True},
@@ -236,12 +237,13 @@ def of_way(shipment: Shipment, outlines: str) -> Spec:
     ]
     line = {"type": "line", "color": "var(--reading)", "opacity": 0.6, "clip": True}
     dots = {"type": "circle", "color": "var(--reading)", "size": 22, "clip": True}
+    section = charts.section([(one["latitude"], one["longitude"]) for one in [*way, *peaks]])
     return charts.spec(
         f"Map of the way of shipment {shipment.shipment_id} with the peaks of its excursions.",
-        height=420,
-        projection=charts.projection([(one["latitude"], one["longitude"]) for one in [*way, *peaks]]),
+        height=tiles.HEIGHT,
+        projection=section.projection,
         layer=[
-            charts.land(outlines),
+            *tiles.ground(section, outlines),
             {"data": {"values": way}, "mark": line, "encoding": {**position(), "order": {"field": "at"}}},
             {
                 "data": {"values": way},
