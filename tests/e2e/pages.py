@@ -38,10 +38,15 @@ class Visitor:
 
     def picture(self, name: str) -> None:
         """Take a picture of the page for docs/, where one is wanted."""
-        if PICTURES:
-            folder = Path(PICTURES)
-            folder.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+        picture(self.page, name)
+
+
+def picture(page: Page, name: str) -> None:
+    """Take a picture of a page for docs/, where one is wanted."""
+    if PICTURES:
+        folder = Path(PICTURES)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 def api(stack: Stack) -> AirflowApi:

@@ -19,7 +19,14 @@ from tests.e2e.pages import Visitor, another_lakehouse, visiting
 from tests.e2e.stack import Row, Stack
 from tests.unit.pages import browser as chromium
 
-LIST = "/logistics/shipments"
+DAG = "smart_logistics_pipeline"
+LIST, FLEET = "/logistics/shipments", "/logistics/fleet"
+# Shipments whose every excursion has a decision that is about it as it is.
+_DECIDED = (
+    "shipment_id IN (SELECT e.shipment_id FROM gold.temperature_excursions e LEFT JOIN gold.excursion_dispositions d "
+    "ON d.shipment_id = e.shipment_id AND d.started_at = e.started_at AND d.minutes = e.minutes "
+    "AND d.peak_deviation = e.peak_deviation GROUP BY 1 HAVING count(*) FILTER (d.entry_no IS NULL) = 0)"
+)
 HOSTILE = "<script>window.hurt=1</script>/'\"&"
 HOSTILE_FILE = "iot_telemetry_20261101_101010_<img src=x onerror=window.hurt=1>.json"
 
@@ -56,6 +63,13 @@ def gold(stack: Stack, condition: str = "true") -> list[Row]:
     return stack.query(f"SELECT * FROM gold.shipment_analytics WHERE {condition}")
 
 
+def decided(stack: Stack) -> set[str]:
+    """Return the shipments that wait for no decision any more."""
+    if not (stack.home / "lakehouse" / "gold" / "excursion_dispositions").is_dir():
+        return set()
+    return {row["shipment_id"] for row in gold(stack, _DECIDED)}
+
+
 def number(visitor: Visitor) -> int:
     text = visitor.page.locator(".verdict .lead").inner_text()
     return int(text.split()[1].replace(",", ""))
@@ -63,8 +77,9 @@ def number(visitor: Visitor) -> int:
 
 def test_the_list_says_what_gold_says(stack: Stack, visitor: Visitor) -> None:
     page = visitor.open(LIST)
-    alerts = gold(stack, "temperature_alert")
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"{len(alerts)} shipments need a decision")
+    alerts = {row["shipment_id"] for row in gold(stack, "temperature_alert")}
+    waiting = len(alerts - decided(stack))
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{waiting} shipments need a decision")
     assert number(visitor) == len(gold(stack))
     for severity in ("Critical", "Major", "Minor", "None"):
         count = len(gold(stack, f"alert_severity = '{severity}'"))
@@ -96,6 +111,35 @@ def test_each_filter_gives_what_sql_gives(stack: Stack, visitor: Visitor, query:
     shown = set(page.locator("#shipments tbody td:first-child").all_text_contents())
     assert shown <= {row["shipment_id"] for row in rows}
     assert len(shown) == min(len(rows), 50)
+
+
+def test_open_and_decided_are_all_that_have_an_alert(stack: Stack, visitor: Visitor) -> None:
+    done = decided(stack)
+    visitor.open(f"{LIST}?decision=decided")
+    assert number(visitor) == len(done)
+    visitor.open(f"{LIST}?decision=open")
+    assert number(visitor) == len(gold(stack, "temperature_alert")) - len(done)
+
+
+def test_the_fleets_figures_are_those_of_gold(stack: Stack, visitor: Visitor) -> None:
+    since = "2026-01-01"
+    page = visitor.open(f"{FLEET}?since={since}")
+    (told,) = stack.query(
+        "SELECT CAST(sum(deliveries) AS bigint) AS of, CAST(sum(on_time_deliveries) AS bigint) AS on_time, "
+        f"CAST(sum(excursion_count) AS bigint) AS excursions FROM gold.fleet_daily WHERE day >= '{since}'"
+    )
+    share = 100 * told["on_time"] // told["of"]
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(f"{share} % of {told['of']:,} deliveries were on time")
+    expect(page.locator(".verdict .lead")).to_contain_text(f"had {told['excursions']:,} excursions")
+    assert page.locator("figure[data-drawn=true]").count() == 3
+    worst = stack.query(
+        f"SELECT truck_id FROM gold.fleet_daily WHERE day >= '{since}' GROUP BY 1 "
+        "ORDER BY sum(excursion_minutes) DESC, sum(excursion_count) DESC, 1 LIMIT 1"
+    )[0]
+    expect(page.locator("#worst tbody tr").first).to_contain_text(worst["truck_id"])
+    visitor.picture("fleet")
+    assert visitor.complaints == []
 
 
 def test_a_deep_link_shows_one_shipment_with_all_it_rests_on(stack: Stack, visitor: Visitor) -> None:
@@ -141,7 +185,9 @@ def test_each_run_has_a_tab(stack: Stack, visitor: Visitor) -> None:
     visitor.picture("run")
 
 
-@pytest.mark.parametrize("path", [LIST, "/logistics/health", "/logistics/run?dag=smart_logistics_pipeline&run=x"])
+@pytest.mark.parametrize(
+    "path", [LIST, FLEET, "/logistics/health", "/logistics/run?dag=smart_logistics_pipeline&run=x"]
+)
 @pytest.mark.parametrize("dark", [False, True])
 def test_it_can_be_read_by_everybody(visitor: Visitor, path: str, dark: bool) -> None:
     visitor.page.emulate_media(color_scheme="dark" if dark else "light")
@@ -166,6 +212,8 @@ def test_an_empty_lakehouse_is_no_error(stack: Stack, visitor: Visitor, tmp_path
     with another_lakehouse(stack, str(tmp_path / "empty")):
         page = visitor.open(LIST)
         expect(page.get_by_role("heading", level=1)).to_have_text("There are no shipments yet")
+        page = visitor.open(FLEET)
+        expect(page.get_by_role("heading", level=1)).to_have_text("No delivery of which both dates are known")
         page = visitor.open("/logistics/health")
         expect(page.locator("#runs")).to_contain_text("No run has ended yet.")
     assert number_after(visitor) > 0
@@ -177,5 +225,5 @@ def number_after(visitor: Visitor) -> int:
 
 
 def test_without_a_login_there_is_nothing(visitor: Visitor) -> None:
-    for path in (LIST, "/logistics/health", "/logistics/shipments.csv", "/logistics/static/pages.js"):
+    for path in (LIST, FLEET, "/logistics/health", "/logistics/shipments.csv", "/logistics/static/pages.js"):
         assert httpx.get(visitor.base + path, trust_env=False).status_code == 401

@@ -6,11 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.pages import logged_in
+from tests.e2e.pages import logged_in, picture
 from tests.e2e.stack import Row, Stack
 from tests.unit.pages import browser as chromium
 
@@ -73,6 +74,16 @@ def test_a_decision_is_made_in_the_browser_and_the_chain_holds(stack: Stack, pag
     assert stack.query("SELECT count(*) AS n FROM gold.excursion_dispositions")[0]["n"] == len(entries)
 
 
+def test_the_list_and_the_shipment_show_the_decision(page: Page, worst: Row) -> None:
+    page.goto(f"/logistics/disposition?shipment={worst['shipment_id']}&excursion={worst['excursion_no']}")
+    picture(page, "decisions")
+    page.goto(f"/logistics/shipments/{quote(worst['shipment_id'])}")
+    expect(page.locator("#excursions tbody tr").nth(worst["excursion_no"] - 1)).to_contain_text("quarantine")
+    waits = page.locator("#excursions tbody").get_by_text("open", exact=True).count()
+    page.goto(f"/logistics/shipments?decision=decided&text={quote(worst['shipment_id'])}")
+    expect(page.locator("#shipments tbody tr")).to_have_count(0 if waits else 1)
+
+
 def test_the_report_opens_from_the_page(page: Page, worst: Row) -> None:
     page.goto(f"/logistics/disposition?shipment={worst['shipment_id']}")
     with page.expect_popup() as opened:
@@ -81,6 +92,7 @@ def test_the_report_opens_from_the_page(page: Page, worst: Row) -> None:
     expect(report.get_by_role("heading", name=f"Temperature record of shipment {worst['shipment_id']}")).to_be_visible()
     expect(report.locator("figure img")).to_be_visible()
     expect(report.get_by_text(REASON).first).to_be_visible()
+    picture(report, "report")
     report.close()
     with page.expect_download() as saved:
         page.get_by_role("link", name="Report as PDF").click()

@@ -1,4 +1,4 @@
-"""``/logistics/disposition``: an excursion, what was decided about it, and for who may, a form to decide.
+"""``/logistics/disposition``: a shipment's excursions, what was decided about them, and for who may, a form to decide.
 
 The author is whoever is logged in to Airflow, never a field of the form. The form carries a key of its own, so that it
 counts once however often it is sent, and a mark of the excursion that it showed.
@@ -7,9 +7,11 @@ counts once however often it is sent, and a mark of the excursion that it showed
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response, status
 from fastapi.responses import RedirectResponse
 
 from smart_logistics.contracts.dispositions import Decision, Via
@@ -18,11 +20,11 @@ from smart_logistics.errors import LockHeld, LogisticsError
 from smart_logistics.pages import places, web
 from smart_logistics.pages.auth import user_of_the_pipeline
 from smart_logistics.pages.editing import Editor, MayEdit, Person
-from smart_logistics.reports.words import Clock, minutes, number, text
+from smart_logistics.pages.web import Column, Table, link
+from smart_logistics.reports.words import text
 
 router = APIRouter()
-_EXCURSION = ("No.", "Time", "Length", "Peak", "Truck", "Severity", "Decision")
-_ENTRY = ("Entry", "Excursion then", "Decision", "Reason", "By", "When", "The excursion now", "SHA-256")
+ShipmentId = Annotated[str, Query(alias="shipment", max_length=1000)]
 _CODES: dict[type[LogisticsError], int] = {
     book.WrongRequest: status.HTTP_422_UNPROCESSABLE_CONTENT,
     book.NoSuchExcursion: status.HTTP_404_NOT_FOUND,
@@ -30,19 +32,48 @@ _CODES: dict[type[LogisticsError], int] = {
     book.KeyTaken: status.HTTP_409_CONFLICT,
     LockHeld: status.HTTP_503_SERVICE_UNAVAILABLE,
 }
+_EXCURSIONS = (
+    *(("started_at", "From", "instant"), ("ended_at", "Until", "instant"), ("minutes", "Lasted", "minutes")),
+    *(("reading_count", "Readings", "whole"), ("peak_temperature", "Peak", "celsius")),
+    *(("peak_deviation", "Beyond limit, °C", "number"), ("peak_at", "Peak at", "instant")),
+    *(("truck_id", "Truck", "typed"), ("severity", "Severity", "severity"), ("decision", "Decision", "text")),
+)
+_ENTRIES = (
+    *(("entry_no", "Entry", "text"), ("excursion_no", "Excursion then", "text"), ("decision", "Decision", "text")),
+    *(("reason", "Reason", "typed"), ("author", "By", "typed"), ("via", "Known by", "text")),
+    *(("decided_at", "When", "instant"), ("now", "The excursion now", "text"), ("entry_hash", "SHA-256", "text")),
+)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A shipment's excursions with their last decision, and every entry with what became of its excursion."""
+
+    shipment_id: str
+    excursions: Sequence[Mapping[str, Any]]
+    entries: Sequence[Mapping[str, Any]]
 
 
 # Not async: FastAPI then runs it in a thread of its own, and the server answers others meanwhile.
 @router.get("/disposition", dependencies=[Depends(user_of_the_pipeline)])
 def show(
     request: Request,
-    shipment_id: Annotated[str, Query(alias="shipment", max_length=1000)],
+    shipment_id: ShipmentId,
     may_edit: MayEdit,
     login: Person,
     excursion_no: Annotated[int | None, Query(alias="excursion")] = None,
 ) -> Response:
     """Return the page; 404 where the shipment has no excursion of that number."""
     return _page(request, shipment_id, excursion_no, login if may_edit else None)
+
+
+@router.get("/disposition.csv", dependencies=[Depends(user_of_the_pipeline)])
+def export(request: Request, shipment_id: ShipmentId, table: str = "") -> Response:
+    """Return one of the page's tables."""
+    found = _tables(request, _found(shipment_id), None)
+    if table not in found:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"the tables are {', '.join(found)}")
+    return web.csv_of_table(found[table])
 
 
 @router.post("/disposition", dependencies=[Depends(user_of_the_pipeline)])
@@ -67,7 +98,7 @@ def decide(
 
 
 def _address(request: Request, shipment_id: str, excursion_no: int) -> str:
-    return web.link(request, "disposition", shipment=shipment_id, excursion=excursion_no)
+    return link(request, "disposition", shipment=shipment_id, excursion=excursion_no)
 
 
 def _page(
@@ -80,33 +111,22 @@ def _page(
     reason: str = "",
     code: int = status.HTTP_200_OK,
 ) -> Response:
-    root, clock = places.lakehouse(), Clock()
-    excursions = book.excursions(root, shipment_id)
-    chosen = next((one for one in excursions if one["excursion_no"] == excursion_no), None)
-    if error is None and (not excursions or (excursion_no is not None and chosen is None)):
+    found = _found(shipment_id)
+    chosen = next((one for one in found.excursions if one["excursion_no"] == excursion_no), None)
+    if error is None and (not found.excursions or (excursion_no is not None and chosen is None)):
         error = book.NoSuchExcursion(f"shipment {shipment_id!r} has no such excursion", remedy="see its page")
         code = status.HTTP_404_NOT_FOUND
-    entries = book.entries(root, shipment_id=shipment_id)
-    last = seen.last_of_each(entries, excursions)
+    tables = _tables(request, found, excursion_no)
     page = web.page(
         request,
         "disposition.html",
         shipment=text(shipment_id),
         shipment_id=shipment_id,
         shipment_page=web.shipment_link(request, shipment_id),
-        excursion_head=_EXCURSION,
-        excursions=[
-            {
-                "number": one["excursion_no"],
-                "address": _address(request, shipment_id, one["excursion_no"]),
-                "cells": _excursion(one, last.get(one["excursion_no"]), clock),
-            }
-            for one in excursions
-        ],
+        excursions=tables["excursions"],
         chosen=chosen and {"number": chosen["excursion_no"], "mark": seen.mark(chosen)},
-        entry_head=_ENTRY,
-        entries=[_entry(entry, seen.standing(entry, excursions), clock) for entry in entries],
-        chain=book.verify(root),
+        entries=tables["decisions"],
+        chain=book.verify(places.lakehouse()),
         editor=editor,
         decisions=[one.value for one in Decision],
         key=uuid.uuid4(),
@@ -118,22 +138,50 @@ def _page(
     return page
 
 
-def _excursion(one: dict[str, Any], entry: Any, clock: Clock) -> tuple[str, ...]:
-    beyond = number(one["peak_deviation"], "°C")
-    return (
-        f"{clock.at(one['started_at'])} to {clock.at(one['ended_at'])}",
-        f"{minutes(one['minutes'])}, {number(one['reading_count'])} readings",
-        f"{number(one['peak_temperature'], '°C')}, {beyond} beyond the limit, at {clock.at(one['peak_at'])}",
-        text(one["truck_id"]),
-        text(one["severity"]),
-        "none yet" if entry is None else entry["decision"],
+def _found(shipment_id: str) -> _Found:
+    root = places.lakehouse()
+    excursions, entries = book.excursions(root, shipment_id), book.entries(root, shipment_id=shipment_id)
+    last = seen.last_of_each(entries, excursions)
+    return _Found(
+        shipment_id,
+        [one | {"decision": _decision(one, last.get(one["excursion_no"]))} for one in excursions],
+        [entry | {"now": _become(seen.standing(entry, excursions))} for entry in entries],
     )
 
 
-def _entry(entry: dict[str, Any], standing: seen.Standing, clock: Clock) -> tuple[str, ...]:
+def _decision(excursion: Mapping[str, Any], entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return "none yet"
+    holds = seen.standing(entry, [excursion]).is_as_decided
+    return str(entry["decision"]) if holds else f"{entry['decision']}, but it has changed since: decide again"
+
+
+def _become(standing: seen.Standing) -> str:
     if standing.excursion is None:
-        become = "there is no excursion at that time any more: decide again"
-    else:
-        become = "as it was" if standing.is_as_decided else "has changed since: decide again"
-    facts = (entry["entry_no"], entry["excursion_no"], entry["decision"], entry["reason"], entry["author"])
-    return (*(text(fact) for fact in facts), clock.at(entry["decided_at"]), become, entry["entry_hash"])
+        return "there is no excursion at that time any more: decide again"
+    return "as it was" if standing.is_as_decided else "has changed since: decide again"
+
+
+def _tables(request: Request, found: _Found, excursion_no: int | None) -> dict[str, Table]:
+    def csv(table: str) -> str:
+        return link(request, "disposition.csv", shipment=found.shipment_id, table=table)
+
+    number = Column("excursion_no", "No.", link=lambda row: _address(request, found.shipment_id, row["excursion_no"]))
+    return {
+        "excursions": Table(
+            "excursions",
+            "Excursions",
+            [number, *(Column(*one) for one in _EXCURSIONS)],
+            found.excursions,
+            csv=csv("excursions"),
+            current=lambda row: row["excursion_no"] == excursion_no,
+        ),
+        "decisions": Table(
+            "decisions",
+            "What was decided",
+            [Column(*one) for one in _ENTRIES],
+            found.entries,
+            "Nothing yet.",
+            csv("decisions"),
+        ),
+    }

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from smart_logistics.contracts.rules import SHIPMENT_STATUSES
 from smart_logistics.views.assessment import SEVERITIES
+from smart_logistics.views.decisions import CHOICES
 from smart_logistics.views.filters import Filters
 
 TEXTS = ("kind", "origin", "destination", "truck", "text")
@@ -22,6 +23,7 @@ def filters(request: Request) -> Filters:
         severity=_one_of(given.get("severity", ""), (*SEVERITIES, "any")),
         status=_one_of(given.get("status", ""), SHIPMENT_STATUSES),
         data=_one_of(given.get("data", ""), ("low",)),
+        decision=_one_of(given.get("decision", ""), CHOICES),
         since=midnight(given.get("since", "")),
         until=midnight(given.get("until", ""), after=True),
         **texts,

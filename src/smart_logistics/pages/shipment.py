@@ -10,12 +10,13 @@ from typing import Any
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
-from smart_logistics.pages import assets, journey_charts, places, web
+from smart_logistics.pages import assets, journey_charts, places, tiles, web
 from smart_logistics.pages.auth import user_of_the_pipeline
 from smart_logistics.pages.charts import Spec
 from smart_logistics.pages.web import Chart, Column, Table, link
 from smart_logistics.views import shipment as view
 from smart_logistics.views.assessment import route
+from smart_logistics.views.decisions import OPEN
 from smart_logistics.views.shipment import Shipment
 
 router = APIRouter(dependencies=[Depends(user_of_the_pipeline)])
@@ -29,6 +30,7 @@ _TABLES: tuple[tuple[str, str, str, tuple[tuple[str, str, str], ...]], ...] = (
             *(
                 ("excursion_no", "No.", "whole"),
                 ("severity", "Severity", "severity"),
+                ("decision", "Decision", "text"),
                 ("started_at", "From", "instant"),
             ),
             *(("ended_at", "Until", "instant"), ("minutes", "Lasted", "minutes"), ("peak_at", "Peak at", "instant")),
@@ -127,7 +129,7 @@ def _found(shipment_id: str) -> Shipment:
 def tables(request: Request, found: Shipment) -> dict[str, Table]:
     """Return everything about a shipment as tables, by their keys."""
     rows: dict[str, Sequence[web.Row]] = {
-        "excursions": found.excursions,
+        "excursions": [one | {"decision": found.decided.get(one["excursion_no"], OPEN)} for one in found.excursions],
         "excluded": [asdict(one) for one in found.excluded],
         "gaps": [{"start": one.start, "end": one.end, "minutes": one.minutes} for one in found.gaps],
         "trucks": [asdict(one) for one in found.legs],
@@ -158,7 +160,7 @@ def _charts(request: Request, found: Shipment) -> list[Chart]:
     way = Chart(
         "map",
         link(request, "charts/way.json", id=found.shipment_id),
-        "Where its readings came from, and the peaks of its excursions. Outlines by Natural Earth.",
+        f"Where its readings came from, and the peaks of its excursions. {tiles.credit()}",
         f"Map of the journey of shipment {found.shipment_id}; the table of readings has the positions.",
     )
     placed = any(one.latitude is not None and one.longitude is not None for one in found.readings)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from smart_logistics.contracts.rules import SHIPMENT_STATUSES
-from smart_logistics.pages import assets, journey_charts, places, query, web
+from smart_logistics.pages import assets, journey_charts, places, query, tiles, web
 from smart_logistics.pages.auth import user_of_the_pipeline
 from smart_logistics.pages.charts import Spec
 from smart_logistics.pages.web import Chart, Column, Table, link, shipment_link
 from smart_logistics.views import routes, shipments
-from smart_logistics.views.assessment import ALERTS, SEVERITIES, assess, has_low_coverage, route
+from smart_logistics.views.assessment import SEVERITIES, assess, has_low_coverage, route
+from smart_logistics.views.decisions import CHOICES, DECIDED, OPEN
 from smart_logistics.views.filters import Filters
 from smart_logistics.views.shipments import Listing
 
@@ -49,10 +51,14 @@ def overview(request: Request) -> HTMLResponse:
         options=_options(facets),
         verdict=_verdict(found, chosen),
         table=_table(request, found, asked),
-        map=_map(request, asked) if any(found.by_severity[name] for name in ALERTS) else None,
+        map=_map(request, asked) if found.alerts else None,
         counts=[
             (name, found.by_severity[name], link(request, "shipments", **asked | {"severity": name}))
             for name in reversed(SEVERITIES)
+        ],
+        decisions=[
+            (label, number, link(request, "shipments", **asked | {"decision": name}))
+            for name, label, number in ((OPEN, "Open", found.open), (DECIDED, "Decided", found.alerts - found.open))
         ],
         low=link(request, "shipments", **asked | {"data": "low"}),
         turn=partial(_turn, request, asked, found),
@@ -96,15 +102,21 @@ def excursions(request: Request) -> Response:
 
 def _verdict(found: Listing, chosen: Filters) -> Mapping[str, str]:
     """Return the answer in words, and the worst severity, which gives it its colour."""
-    alerts = sum(found.by_severity[name] for name in ALERTS)
     of = " that match" if chosen.given else ""
     if not found.total:
         return {"level": "", "words": "No shipment matches" if chosen.given else "There are no shipments yet"}
-    if not alerts:
+    if not found.alerts:
         return {"level": "" if found.low_coverage else "none", "words": f"No shipment{of} has an excursion"}
-    worst = next(name for name in reversed(SEVERITIES) if found.by_severity[name])
-    plural = "shipment needs" if alerts == 1 else "shipments need"
-    return {"level": worst.lower(), "words": f"{alerts:,} {plural} a decision"}
+    if not found.open:
+        plural = "shipment with an excursion is" if found.alerts == 1 else "shipments with excursions are"
+        return {"level": "", "words": f"{found.alerts:,} {plural} decided, none waits for a decision"}
+    worst = next(name for name in reversed(SEVERITIES) if found.open_by_severity[name])
+    plural = "shipment needs" if found.open == 1 else "shipments need"
+    return {"level": worst.lower(), "words": f"{found.open:,} {plural} a decision"}
+
+
+def _decisions(request: Request, row: Mapping[str, Any]) -> str:
+    return link(request, "disposition", shipment=row["shipment_id"])
 
 
 def _options(facets: shipments.Facets) -> dict[str, list[tuple[str, str]]]:
@@ -113,6 +125,7 @@ def _options(facets: shipments.Facets) -> dict[str, list[tuple[str, str]]]:
         "severity": [("any", "Any alert"), *((name, name) for name in reversed(SEVERITIES))],
         "status": [(name, name) for name in SHIPMENT_STATUSES],
         "data": [("low", "Too few readings")],
+        "decision": [(name, name.capitalize()) for name in CHOICES],
         **{name: [(value, value) for value in values] for name, values in same.items()},
     }
 
@@ -124,6 +137,7 @@ def _table(request: Request, found: Listing, asked: Mapping[str, str]) -> Table:
     columns = [
         Column("shipment_id", "Shipment", link=lambda row: shipment_link(request, row["shipment_id"])),
         Column("alert_severity", "Alert", "severity"),
+        Column("decision", "Decision", link=partial(_decisions, request)),
         Column("assessment", "What can be said"),
         Column("excursion_minutes", "Outside limits", "minutes"),
         Column("max_deviation", "Furthest, °C", "number"),
@@ -153,7 +167,7 @@ def _map(request: Request, asked: Mapping[str, str]) -> Chart:
         "map",
         link(request, "charts/routes.json", **asked),
         "Excursions by severity, larger where longer, and the routes on which they happened. A point leads to its "
-        f"shipment. The worst {routes.MOST_PLACES:,} and {routes.MOST_ROUTES} routes; outlines by Natural Earth.",
+        f"shipment. The worst {routes.MOST_PLACES:,} and {routes.MOST_ROUTES} routes. {tiles.credit()}",
         "Map of the excursions of the shipments that match. The table of shipments below has the same shipments.",
     )
 

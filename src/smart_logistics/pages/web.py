@@ -22,6 +22,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from smart_logistics.reports import words
+
 PREFIX = "/logistics"
 STATIC = Path(__file__).with_name("static")
 Row = Mapping[str, Any]
@@ -34,7 +36,8 @@ class Column:
     """A column of a table on a page: which key of a row, its heading, and how a value is shown.
 
     ``kind`` is one of text, number, whole, celsius, minutes, duration (minutes, to the second), percent, instant,
-    severity, state, list, place and bytes; ``link`` makes the address that a cell leads to.
+    severity, state, list, place, bytes and typed (a person's words, what is invisible in them spelt out); ``link``
+    makes the address that a cell leads to.
     """
 
     name: str
@@ -53,7 +56,7 @@ class Table:
     """A table: where a reader finds it (``key``, also of its CSV), what it is, what it says where it has no rows.
 
     ``csv`` is the address of the whole of it as CSV, ``sorts`` are those that sort it by a column, ``sorted`` is
-    the column that it is sorted by.
+    the column that it is sorted by; ``current`` says which row the page is about.
     """
 
     key: str
@@ -64,6 +67,7 @@ class Table:
     csv: str = ""
     sorts: Mapping[str, str] = field(default_factory=dict)
     sorted: str = ""
+    current: Callable[[Row], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"minutes": _minutes, "duration": _duration, "ago": ago, "size": _bytes}
+    found.filters |= {"minutes": _minutes, "duration": _duration, "ago": ago, "size": _bytes, "spelt": words.text}
     return found
 
 

@@ -37,16 +37,19 @@ def assess(row: Mapping[str, Any]) -> Assessment:
     return Assessment.UNPROVEN if has_low_coverage(row) else Assessment.WITHIN
 
 
-def what_to_check(row: Mapping[str, Any], excluded: int, gaps: int) -> list[str]:
+def what_to_check(row: Mapping[str, Any], decision: str, excluded: int, gaps: int) -> list[str]:
     """Return what a person should look at, the most pressing first.
 
     Args:
         row: the shipment's Gold row.
+        decision: what was decided about all its excursions; empty while one is open.
         excluded: how many readings of its journey do not count.
         gaps: how many times no reading came for longer than one holds.
     """
     steps = []
-    if row["alert_severity"] == AlertSeverity.CRITICAL.value:
+    if row["temperature_alert"] and decision:
+        steps.append(f"See that the goods are treated as was decided: {decision}.")
+    elif row["alert_severity"] == AlertSeverity.CRITICAL.value:
         steps.append("Hold the goods until quality assurance has decided: an excursion is critical.")
     elif row["temperature_alert"]:
         steps.append("Ask quality assurance for a decision: there was an excursion.")

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from smart_logistics.contracts.rules import ENOUGH_COVERAGE
 from smart_logistics.views import snapshot
+from smart_logistics.views.decisions import DECIDED, OPEN
 
 LOW_COVERAGE = f"(data_coverage IS NULL OR data_coverage < {ENOUGH_COVERAGE})"
 _EQUAL = {
@@ -26,9 +27,9 @@ class Filters:
     """What a shipment must be; an empty text asks for nothing.
 
     ``kind`` is the shipment type, ``truck`` a part of a license plate, ``text`` a part of the shipment's id, ``data``
-    is ``low`` for shipments with too few readings. ``since`` and ``until`` bound the moment at which the shipment was
-    created, by which the table is laid out, ``until`` exclusive. ``severity`` is one of the four or ``any`` for every
-    alert.
+    is ``low`` for shipments with too few readings, ``decision`` one of ``decisions.CHOICES``. ``since`` and ``until``
+    bound the moment at which the shipment was created, by which the table is laid out, ``until`` exclusive.
+    ``severity`` is one of the four or ``any`` for every alert.
     """
 
     severity: str = ""
@@ -39,6 +40,7 @@ class Filters:
     truck: str = ""
     text: str = ""
     data: str = ""
+    decision: str = ""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -54,6 +56,8 @@ class Filters:
             found.append(pc.field("temperature_alert"))
         elif self.severity:
             found.append(pc.field("alert_severity") == self.severity)
+        if self.decision:
+            found.append(pc.field("temperature_alert"))
         if self.since is not None:
             found += [snapshot.since("created_at", self.since), _not_before(self.since)]
         if self.until is not None:
@@ -61,7 +65,7 @@ class Filters:
         return snapshot.all_of(found)
 
     def sql(self) -> tuple[str, dict[str, Any]]:
-        """Return the rest as a SQL condition with its parameters."""
+        """Return the rest as a SQL condition with its parameters, over rows that ``decisions.added`` has completed."""
         conditions, parameters = ["true"], dict[str, Any]()
         if self.since is not None:
             conditions.append("created_at >= $since")
@@ -74,6 +78,11 @@ class Filters:
             parameters["text"] = self.text.strip().lower()
         if self.data == "low":
             conditions.append(LOW_COVERAGE)
+        if self.decision == DECIDED:
+            conditions.append(f"decision <> '{OPEN}'")
+        elif self.decision:
+            conditions.append("list_contains(string_split(decision, ', '), $decision)")
+            parameters["decision"] = self.decision
         return " AND ".join(conditions), parameters
 
 

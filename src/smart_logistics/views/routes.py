@@ -9,10 +9,9 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smart_logistics.contracts.gold import TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.silver import WAREHOUSES
 from smart_logistics.fleet.geography import CITIES
-from smart_logistics.views import shipments
+from smart_logistics.views import decisions, shipments
 from smart_logistics.views.assessment import SEVERITIES
 from smart_logistics.views.filters import Filters
 from smart_logistics.views.snapshot import Snapshot
@@ -67,7 +66,7 @@ def route_map(snapshot: Snapshot, filters: Filters) -> RouteMap:
     """Return the map of the shipments that match: the worst ``MOST_PLACES`` excursions and ``MOST_ROUTES`` routes."""
     matching = shipments.matching(snapshot, filters, _MATCHING)
     alerts = matching.filter(pc.not_equal(matching["alert_severity"], SEVERITIES[0]))
-    found = _excursions(snapshot, alerts)
+    found = decisions.excursions_of(snapshot, alerts, _PLACE)
     placed = found.filter(pc.and_(pc.is_valid(found["peak_latitude"]), pc.is_valid(found["peak_longitude"])))
     order = [("rank", "descending"), ("minutes", "descending"), ("shipment_id", "ascending")]
     ranked = placed.append_column("rank", pc.index_in(placed["severity"], value_set=pa.array(SEVERITIES)))
@@ -81,15 +80,6 @@ def route_map(snapshot: Snapshot, filters: Filters) -> RouteMap:
         for row in worst
     ]
     return RouteMap(places, _routes(alerts, cities(snapshot)), len(found), len(found) - len(placed))
-
-
-def _excursions(snapshot: Snapshot, alerts: pa.Table) -> pa.Table:
-    """Return the excursions of shipments, from their months only."""
-    months = {(row["year"], row["month"]) for row in alerts.select(["year", "month"]).to_pylist()}
-    years = sorted({year for year, _ in months})
-    where = pc.field("year").isin(years) & pc.field("month").isin(sorted({month for _, month in months}))
-    rows = snapshot.rows(TEMPERATURE_EXCURSIONS, _PLACE, where if months else pc.scalar(False))
-    return rows.filter(pc.is_in(rows["shipment_id"], value_set=alerts["shipment_id"].combine_chunks()))
 
 
 def _routes(alerts: pa.Table, where: Mapping[str, tuple[float, float]]) -> list[Route]:

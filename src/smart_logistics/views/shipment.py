@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.silver import SHIPMENT_TYPES, SHIPMENT_VERSIONS
 from smart_logistics.settings import BY_NAME
-from smart_logistics.views import curve, journey
+from smart_logistics.views import curve, decisions, journey
 from smart_logistics.views.assessment import Assessment, assess, has_low_coverage, what_to_check
 from smart_logistics.views.curve import Gap, Point
 from smart_logistics.views.journey import Excluded, Leg, Reading
@@ -34,13 +34,15 @@ class TruckChange:
 class Shipment:
     """A shipment's Gold row and everything below it.
 
-    ``excursions`` are Gold's rows by their number, ``history`` the versions by theirs; ``max_excursion_minutes`` is the
+    ``excursions`` are Gold's rows by their number, ``decided`` what was decided about them and still holds, ``history``
+    the versions by their number; ``max_excursion_minutes`` is the
     type's limit (null = none), ``hold`` how long a reading holds, as Gold was computed; ``versions`` are those of the
     tables that this was made of.
     """
 
     row: Row
     excursions: list[Row]
+    decided: dict[int, str]
     max_excursion_minutes: int | None
     legs: list[Leg]
     history: list[Row]
@@ -58,6 +60,12 @@ class Shipment:
     def assessment(self) -> Assessment:
         """What can be said of its temperatures."""
         return assess(self.row)
+
+    @property
+    def decision(self) -> str:
+        """What was decided in words; nothing while an excursion waits for a decision, or where there is none."""
+        is_open = any(one["excursion_no"] not in self.decided for one in self.excursions)
+        return "" if is_open else decisions.in_words(self.decided.values())
 
     @property
     def low_coverage(self) -> bool:
@@ -86,7 +94,7 @@ class Shipment:
     @property
     def what_to_check(self) -> list[str]:
         """What a person should look at, the most pressing first."""
-        return what_to_check(self.row, len(self.excluded), len(self.gaps))
+        return what_to_check(self.row, self.decision, len(self.excluded), len(self.gaps))
 
 
 def shipment(snapshot: Snapshot, shipment_id: str) -> Shipment | None:
@@ -98,11 +106,13 @@ def shipment(snapshot: Snapshot, shipment_id: str) -> Shipment | None:
     (row,) = found
     of_month = same & (pc.field("year") == row["year"]) & (pc.field("month") == row["month"])
     excursions = snapshot.dicts(TEMPERATURE_EXCURSIONS, TEMPERATURE_EXCURSIONS.column_names, of_month)
+    excursions.sort(key=lambda one: one["excursion_no"])
     legs = journey.legs(snapshot, shipment_id)
     counted, outliers = journey.readings(snapshot, legs, (row["min_threshold"], row["max_threshold"]))
     return Shipment(
         row,
-        sorted(excursions, key=lambda one: one["excursion_no"]),
+        excursions,
+        decisions.of_shipment(snapshot, shipment_id, excursions),
         _longest_allowed(snapshot, row["shipment_type"]),
         legs,
         _history(snapshot, row),

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS
-from smart_logistics.views.assessment import SEVERITIES
+from smart_logistics.views import decisions
+from smart_logistics.views.assessment import ALERTS, SEVERITIES
+from smart_logistics.views.decisions import OPEN
 from smart_logistics.views.filters import LOW_COVERAGE, Filters
 from smart_logistics.views.snapshot import Row, Snapshot
 
@@ -25,7 +27,7 @@ COLUMNS = (
     *("last_reading_at", "created_at", "delivery_delay_minutes"),
 )
 _COUNTS = f"""SELECT alert_severity, count(*) AS n, sum(excursion_minutes) AS minutes,
-count(*) FILTER ({LOW_COVERAGE}) AS low FROM shipments"""  # noqa: S608 - words of our own
+count(*) FILTER ({LOW_COVERAGE}) AS low, count(*) FILTER (decision = '{OPEN}') AS open FROM shipments"""  # noqa: S608 - words of our own
 _RANK = f"list_position({list(SEVERITIES)}, alert_severity)"
 # What a reader may sort by, the first where nothing is said; each with its direction.
 SORTS: dict[str, str] = {
@@ -44,18 +46,30 @@ SORTS: dict[str, str] = {
 class Listing:
     """A page of shipments and what all that match have in common.
 
-    ``rows`` have ``COLUMNS``; ``by_severity`` counts all that match, ``low_coverage`` those with too few readings,
+    ``rows`` have ``COLUMNS`` and ``decision`` (see ``decisions.added``); ``by_severity`` counts all that match,
+    ``open_by_severity`` those that wait for a decision, ``low_coverage`` those with too few readings,
     ``excursion_minutes`` is their sum.
     """
 
     rows: list[Row]
     total: int
     by_severity: dict[str, int]
+    open_by_severity: dict[str, int]
     low_coverage: int
     excursion_minutes: float
     page: int
     pages: int
     sort: str
+
+    @property
+    def alerts(self) -> int:
+        """How many had an excursion."""
+        return sum(self.by_severity[name] for name in ALERTS)
+
+    @property
+    def open(self) -> int:
+        """How many wait for a decision."""
+        return sum(self.open_by_severity.values())
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ def listing(
     """Return one page, from 1; a page beyond the last is the last one, an unknown sort is ``risk``."""
     order = sort if sort in SORTS else next(iter(SORTS))
     size = max(1, min(size, MOST_ROWS_OF_A_PAGE))
-    rows = snapshot.rows(SHIPMENT_ANALYTICS, COLUMNS, filters.pruning())
+    rows = _completed(snapshot, filters, COLUMNS)
     condition, parameters = filters.sql()
     with _Asking(rows) as ask:
         counts = ask(
@@ -88,11 +102,16 @@ def listing(
             f"LIMIT {size} OFFSET {(number - 1) * size}",
             parameters,
         )
-    by_severity = {row["alert_severity"]: row["n"] for row in counts}
+    by_severity = {row["alert_severity"]: row for row in counts}
+
+    def each(name: str) -> dict[str, int]:
+        return {one: by_severity[one][name] if one in by_severity else 0 for one in SEVERITIES}
+
     return Listing(
         shown,
         total,
-        {severity: by_severity.get(severity, 0) for severity in SEVERITIES},
+        each("n"),
+        each("open"),
         sum(row["low"] for row in counts),
         sum(row["minutes"] for row in counts),
         number,
@@ -102,8 +121,8 @@ def listing(
 
 
 def every(snapshot: Snapshot, filters: Filters, *, sort: str = "risk") -> pa.Table:
-    """Return all columns of every shipment that matches, in order: what is exported."""
-    rows = snapshot.rows(SHIPMENT_ANALYTICS, SHIPMENT_ANALYTICS.column_names, filters.pruning())
+    """Return all columns and the decision of every shipment that matches, in order: what is exported."""
+    rows = _completed(snapshot, filters, SHIPMENT_ANALYTICS.column_names)
     condition, parameters = filters.sql()
     order = SORTS.get(sort, SORTS["risk"])
     with _Asking(rows) as ask:
@@ -112,13 +131,18 @@ def every(snapshot: Snapshot, filters: Filters, *, sort: str = "risk") -> pa.Tab
 
 def matching(snapshot: Snapshot, filters: Filters, columns: Sequence[str]) -> pa.Table:
     """Return some columns of every shipment that matches, in no order."""
-    needed = {*columns, "created_at", "truck_ids", "shipment_id", "data_coverage"}
-    rows = snapshot.rows(SHIPMENT_ANALYTICS, sorted(needed), filters.pruning())
+    rows = _completed(snapshot, filters, sorted({*columns, "created_at", "truck_ids", "data_coverage"}))
     condition, parameters = filters.sql()
     if condition == "true":
         return rows.select(list(columns))
     with _Asking(rows) as ask:
         return ask.arrow(f"FROM shipments WHERE {condition}", parameters).select(list(columns))
+
+
+def _completed(snapshot: Snapshot, filters: Filters, columns: Sequence[str]) -> pa.Table:
+    """Return columns of what the files hold that may match, with what was decided."""
+    needed = dict.fromkeys((*columns, *decisions.NEEDS))
+    return decisions.added(snapshot, snapshot.rows(SHIPMENT_ANALYTICS, list(needed), filters.pruning()))
 
 
 def facets(snapshot: Snapshot) -> Facets:

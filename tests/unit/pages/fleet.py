@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from smart_logistics.contracts import bronze, gold, ops, silver
+from smart_logistics.contracts.dispositions import Decision, Via
+from smart_logistics.dispositions import book
+from smart_logistics.dispositions.book import Request
 from smart_logistics.pages.auth import PIPELINE
 from tests.unit.views import lake
 from tests.unit.views.lake import HOUR, START
+from tests.unit.views.test_fleet import DAY, route_day, truck_day
 
 HOSTILE = "<script>window.hurt=1</script>/..?x='\"&\u202e"
 HOSTILE_FILE = "iot_<img src=x onerror=window.hurt=1>.json"
+# Whose excursions are decided; tests may decide about them again, and nothing is open then either.
+DECIDED = ("S1", HOSTILE)
 FAILED_RUN = "scheduled__2026-11-28T18:00:00+00:00"
 NO_READINGS = {"reading_count": 0, "avg_temperature": None, "min_temperature": None, "max_temperature": None}
 
@@ -38,12 +44,27 @@ def fill(root: str) -> None:
             lake.excursion(HOSTILE, 1, START, truck_id=HOSTILE),
         ],
     )
+    for number, shipment_id in enumerate(DECIDED):
+        book.decide(root, Request(str(number), shipment_id, 1, Decision.QUARANTINE, "why", "asha", Via.AIRFLOW))
     plate = {"vehicle_id": 3, "license_plate": HOSTILE}
     stamps = {"_ingested_at": START, "_changed_at": START, "_used_changed_at": START, "is_deleted": False}
     lake.put(root, silver.VEHICLES, [plate | stamps])
     lake.put(root, silver.TRUCK_ASSIGNMENTS, [lake.assignment(9, HOSTILE, 3, START, None)])
     readings = [lake.reading(HOSTILE, START + timedelta(minutes=n), float(n)) for n in range(3)]
+    figures(root)
     lake.put(root, silver.IOT_TELEMETRY, [one | {"source_file": HOSTILE_FILE} for one in readings])
+
+
+def figures(root: str) -> None:
+    """Two days of two trucks, and of a route to a place whose name would be markup."""
+    warm = {"excursion_minutes": 90.0, "critical_excursions": 1, "major_excursions": 0}
+    days = [
+        truck_day(lake.FIRST, DAY, deliveries=1000, on_time_deliveries=999),
+        truck_day(lake.FIRST, DAY + timedelta(days=1), excursion_minutes=20.0),
+        truck_day(HOSTILE.upper(), DAY, **warm),
+    ]
+    lake.put(root, gold.FLEET_DAILY, days)
+    lake.put(root, gold.ROUTE_DAILY, [route_day("Mumbai", "Pune", DAY, shipments=2), route_day(None, HOSTILE, DAY)])
 
 
 def run_log(root: str, now: datetime) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from playwright.sync_api import Browser, Page, expect
 
 from smart_logistics.contracts.dispositions import APP, EXCURSION_DISPOSITIONS
 from smart_logistics.dispositions import book
 from smart_logistics.lake import tables
+from tests.unit.pages import browser as chromium
 from tests.unit.pages.airflow_server import Server
 from tests.unit.pages.fleet import HOSTILE
 
+Look = Callable[..., Page]
 PATH = "/logistics/disposition"
 HERE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -176,6 +181,47 @@ def test_the_shipments_page_leads_to_reports_and_decisions(vera: Visitor) -> Non
     page = vera.get("/logistics/shipments/S1").text
     links = [html.unescape(one) for one in re.findall(r'href="(/logistics/(?:report|disposition)[^"]*)"', page)]
     assert [vera.get(one).status_code for one in links] == [200, 200, 200]
+
+
+def test_each_table_can_be_had_as_csv(server: Server, vera: Visitor) -> None:
+    got = {one: vera.get(f"{PATH}.csv", shipment="S1", table=one) for one in ("excursions", "decisions", "x")}
+    assert [one.status_code for one in got.values()] == [200, 200, 404]
+    (excursion,) = csv.DictReader(io.StringIO(got["excursions"].text))
+    assert (excursion["started_at"], excursion["decision"]) == ("2026-11-02T08:30:00Z", "quarantine")
+    hashes = [row["entry_hash"] for row in csv.DictReader(io.StringIO(got["decisions"].text))]
+    assert hashes == [row["entry_hash"] for row in written(server) if row["shipment_id"] == "S1"]
+    page = vera.get(PATH, shipment="S1", excursion=1).text
+    assert page.count(f"{PATH}.csv?shipment=S1") == 2
+
+
+@pytest.mark.parametrize("how", [{}, {"dark": True}, {"phone": True}, {"dark": True, "phone": True}])
+@pytest.mark.parametrize("path", [f"{PATH}?shipment=S1&excursion=1", "/logistics/report?shipment=S1"])
+def test_it_can_be_read_by_everybody(look: Look, path: str, how: dict[str, bool]) -> None:
+    page = look(path, **how)
+    assert chromium.breaches(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_it_is_decided_by_the_keyboard_alone(server: Server, browser: Browser, complaints: list[str]) -> None:
+    before = len(written(server))
+    page = chromium.opened(browser, server.base, server.token("admin"), complaints=complaints)
+    page.goto(f"{PATH}?shipment=S1&excursion=1")
+    # Both clocks: UTC and, half past, India's.
+    row = page.locator("#excursions tbody tr")
+    expect(row).to_have_attribute("aria-current", "true")
+    expect(row).to_contain_text("2 Nov 2026 08:30")
+    expect(row).to_contain_text("14:00 local")
+    page.get_by_label("release").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("quarantine")).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.type("Decided <i>by keyboard</i>")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#decisions tbody")).to_contain_text("Decided <i>by keyboard</i>")
+    assert [row["reason"] for row in written(server)[before:]] == ["Decided <i>by keyboard</i>"]
+    assert complaints == []
+    page.context.close()
 
 
 def test_the_reports_are_for_who_may_look(server: Server, vera: Visitor) -> None:

@@ -22,7 +22,7 @@ def listed(page: Page) -> list[str]:
 
 def test_the_answer_is_at_the_top_and_everything_is_there(look: Look, complaints: list[str]) -> None:
     page = look(LIST)
-    expect(page.get_by_role("heading", level=1)).to_have_text("5 shipments need a decision")
+    expect(page.get_by_role("heading", level=1)).to_have_text("3 shipments need a decision")
     assert listed(page) == ["S-critical", "S1", HOSTILE, "..", "S-minor", "=cmd()", "S-unknown", "S2"]
     assert chromium.wait_for_charts(page) == ["true"]
     expect(page.locator("figure canvas")).to_be_visible()
@@ -40,6 +40,10 @@ def test_the_answer_is_at_the_top_and_everything_is_there(look: Look, complaints
         ("From", "Chennai", {"S-minor", ".."}),
         ("To", "Delhi", {"S-critical"}),
         ("Data", "Too few readings", {"S1", "S-unknown"}),
+        ("Decision", "Open", {"S-critical", "..", "S-minor"}),
+        ("Decision", "Decided", {"S1", HOSTILE}),
+        ("Decision", "Quarantine", {"S1", HOSTILE}),
+        ("Decision", "Reject", set()),
     ],
 )
 def test_each_filter_to_choose(look: Look, label: str, choice: str, expected: set[str]) -> None:
@@ -88,11 +92,29 @@ def test_one_shipment_shows_what_the_answer_rests_on(look: Look, complaints: lis
         "readings": "12.0 °C",
     }.items():
         expect(page.locator(f"#{table} tbody")).to_contain_text(text)
-    expect(page.get_by_role("complementary")).to_contain_text("Ask quality assurance for a decision")
+    expect(page.get_by_role("complementary")).to_contain_text("treated as was decided: quarantine")
+    expect(page.locator("#excursions tbody")).to_contain_text("quarantine")
     # Both clocks: UTC and, half past, India's.
     expect(page.locator("#trucks tbody tr").first).to_contain_text("2 Nov 2026 08:00")
     expect(page.locator("#trucks tbody tr").first).to_contain_text("13:30 local")
     assert complaints == []
+
+
+def test_what_is_decided_does_not_count_as_open(look: Look) -> None:
+    page = look(LIST)
+    counts = page.locator(".counts li")
+    expect(counts.filter(has_text="Open")).to_have_text("Open 3")
+    expect(counts.filter(has_text="Decided")).to_have_text("Decided 2")
+    rows = page.locator("#shipments tbody tr")
+    expect(rows.filter(has=page.get_by_role("link", name="S1", exact=True))).to_contain_text("quarantine")
+    counts.get_by_role("link", name="Decided").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "2 shipments with excursions are decided, none waits for a decision"
+    )
+    page.locator("#shipments").get_by_role("link", name="quarantine").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Decisions about shipment S1")
+    page = look(f"{LIST}/S-critical")
+    expect(page.get_by_role("complementary")).to_contain_text("Hold the goods until quality assurance has decided")
 
 
 @pytest.mark.parametrize("shipment", [HOSTILE, "..", "=cmd()"])
@@ -158,6 +180,6 @@ def test_who_is_not_logged_in_is_led_to_the_login_and_back(
 def test_it_is_in_airflows_own_navigation(look: Look, server: Server) -> None:
     page = look("/plugin/shipments-at-risk")
     frame = page.frame_locator("iframe")
-    expect(frame.get_by_role("heading", level=1)).to_have_text("5 shipments need a decision")
+    expect(frame.get_by_role("heading", level=1)).to_have_text("3 shipments need a decision")
     frame.get_by_role("link", name="Airflow").click()
     expect(page).to_have_url(re.compile(rf"^{server.base}/$"))

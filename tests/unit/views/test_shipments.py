@@ -86,7 +86,7 @@ def test_each_filter(root: str, filters: dict[str, Any], expected: str) -> None:
     assert sorted(ids(root, **filters)) == sorted(expected)
     everything = shipments.every(Snapshot(root), Filters(**filters))
     assert len(everything) == len(expected)
-    assert everything.column_names == list(SHIPMENT_ANALYTICS.column_names)
+    assert everything.column_names == [*SHIPMENT_ANALYTICS.column_names, "decision"]
     assert len(shipments.matching(Snapshot(root), Filters(**filters), ["order_id"])) == len(expected)
 
 
