@@ -8,16 +8,22 @@ from itertools import groupby
 from typing import Any
 
 from tests.unit.views import lake
+from tests.unit.views.test_fleet import route_day, truck_day
 
 from smart_logistics.contracts import gold, ops, silver
+from smart_logistics.contracts.dispositions import EXCURSION_DISPOSITIONS
 from smart_logistics.contracts.model import Table
+from smart_logistics.dispositions import chain, seen
 from smart_logistics.lake import tables
 from smart_logistics.pages.auth import PIPELINE
+from smart_logistics.views.snapshot import Snapshot
 
 _SEVERITIES = ("None", "None", "None", "None", "None", "None", "Minor", "Minor", "Major", "Critical")
 _CITIES = ("Mumbai", "Delhi", "Pune", "Chennai", "Kolkata", "Jaipur", "Nagpur", "Bhopal", "Indore", "Surat")
 _KINDS = ("Refrigerated", "Frozen", "Pharmaceutical", "Perishable", "Ambient", "Dry Goods")
 _CHECKS = 40
+_ON_TIME = {"deliveries": 3, "on_time_deliveries": 2, "delay_minutes": 40.0}
+_OF_A_DAY = _ON_TIME | {"excursion_minutes": 25.0}
 
 
 def fill_shipments(root: str, count: int, now: datetime) -> None:
@@ -65,6 +71,31 @@ def _excursion(row: dict[str, Any]) -> dict[str, Any]:
     place = {"peak_latitude": 9.0 + number % 200 / 10, "peak_longitude": 72.0 + number % 150 / 10}
     month = {"year": row["year"], "month": row["month"], "severity": row["alert_severity"]}
     return lake.excursion(row["shipment_id"], 1, row["trip_start"], minutes=row["excursion_minutes"], **place, **month)
+
+
+def fill_decisions(root: str, count: int, now: datetime) -> None:
+    """Decide about ``count`` of the excursions, the oldest shipments first, as one chain of entries."""
+    columns = ("shipment_id", "excursion_no", *seen.FACTS)
+    found = Snapshot(root).rows(gold.TEMPERATURE_EXCURSIONS, columns).sort_by([("shipment_id", "descending")])
+    entries: list[dict[str, Any]] = []
+    for number, one in enumerate(found.slice(0, count).to_pylist(), 1):
+        given = {"entry_no": number, "request_id": str(number), "decided_at": now, "author": "asha", "via": "airflow"}
+        decision = ("release", "quarantine", "reject")[number % 3]
+        versions = {"excursions_version": 1, "analytics_version": 1, "min_threshold": 2.0, "max_threshold": 8.0}
+        row = one | given | versions | {"decision": decision, "reason": f"the door stood open, case {number}"}
+        entries.append(chain.sealed(row, entries[-1] if entries else None))
+    _append(root, EXCURSION_DISPOSITIONS, entries)
+
+
+def fill_figures(root: str, trucks: int, days: int, now: datetime) -> None:
+    """Write the figures of each truck and of a hundred routes for each day, in files of a month."""
+    pairs = [(origin, to) for origin in _CITIES for to in _CITIES]
+    every = ((now - timedelta(days=n)).date() for n in range(days))
+    for _, month in groupby(every, key=lambda day: (day.year, day.month)):
+        dates = list(month)
+        rows = (truck_day(f"KA{n:02d}", day, **_OF_A_DAY) for day in dates for n in range(trucks))
+        _append(root, gold.FLEET_DAILY, rows)
+        _append(root, gold.ROUTE_DAILY, (route_day(*pair, day, **_ON_TIME) for day in dates for pair in pairs))
 
 
 def fill_runs(root: str, days: int, now: datetime) -> None:

@@ -32,6 +32,7 @@ _EXCURSIONS = (
     Column("excursion_minutes", "Outside limits", "minutes"),
 )
 _BY_SEVERITY = tuple(Column(f"{name.lower()}_excursions", name, "whole") for name in _GRAVE)
+_ALERTS = tuple(Column(f"{name.lower()}_alerts", f"{name} alerts", "whole") for name in _GRAVE)
 _READINGS = (
     Column("reading_count", "Readings", "whole"),
     Column("outlier_count", "Outliers", "whole"),
@@ -71,13 +72,13 @@ def overview(request: Request) -> HTMLResponse:
         level=next((name.lower() for name in _GRAVE if total[f"{name.lower()}_excursions"]), ""),
         counts=[(name, total[f"{name.lower()}_excursions"]) for name in _GRAVE],
         charts=[_chart(request, asked, name) for name in _CHARTS],
-        tables=[_TABLES[name](request, asked, _MOST_ROWS) for name in ("worst", "routes", "days")],
+        tables=[_TABLES[name](request, asked, _MOST_ROWS) for name in _TABLES],
     )
 
 
 @router.get("/fleet/{name}.csv")
 def export(request: Request, name: str) -> Response:
-    """Return a table, whole: worst (every truck, the worst first), routes or days."""
+    """Return a table, whole: worst (every truck, the worst first), routes, types or days."""
     if name not in _TABLES:
         raise HTTPException(404, "there is no such table")
     return web.csv_of_table(_TABLES[name](request, _asked(request), None))
@@ -181,10 +182,24 @@ def _routes(request: Request, asked: _Asked, most: int | None) -> Table:
         Column("shipments", "Shipments created", "whole"),
         *_RATES,
         *_EXCURSIONS,
-        *(Column(f"{name.lower()}_alerts", f"{name} alerts", "whole") for name in _GRAVE),
+        *_ALERTS,
     ]
     rows = fleet.routes(asked.snapshot, asked.found.period)[:most]
     return _table(request, asked, "routes", "Routes with the most late deliveries", columns, rows)
+
+
+def _types(request: Request, asked: _Asked, most: int | None) -> Table:
+    days = {name: asked.query[name] for name in ("since", "until")}
+    columns = [
+        Column("shipment_type", "Type", link=lambda row: link(request, "shipments", kind=row["shipment_type"], **days)),
+        Column("shipments", "Shipments created", "whole"),
+        Column("alerts", "Alerts", "whole"),
+        *_ALERTS,
+        *_EXCURSIONS,
+        *_RATES,
+    ]
+    rows = fleet.types(asked.snapshot, asked.found.period)[:most]
+    return _table(request, asked, "types", "Alerts by type of shipment", columns, rows)
 
 
 def _days(request: Request, asked: _Asked, most: int | None) -> Table:
@@ -201,7 +216,7 @@ def _days(request: Request, asked: _Asked, most: int | None) -> Table:
     return _table(request, asked, "days", "Days, the newest first", columns, asked.found.days[::-1][:most])
 
 
-_TABLES = {"worst": _worst, "routes": _routes, "days": _days}
+_TABLES = {"worst": _worst, "routes": _routes, "types": _types, "days": _days}
 
 
 def _table(request: Request, asked: _Asked, key: str, caption: str, columns: list[Column], rows: list[Row]) -> Table:

@@ -13,6 +13,8 @@ from smart_logistics.views.filters import Filters
 
 TEXTS = ("kind", "origin", "destination", "truck", "text")
 _LONGEST = 200
+# Far enough from the ends of the calendar to reckon with.
+_YEARS = range(1900, 9000)
 
 
 def filters(request: Request) -> Filters:
@@ -51,12 +53,12 @@ def number(text: str | None, default: int) -> int:
 
 
 def midnight(text: str, *, after: bool = False) -> datetime | None:
-    """Return when a day begins in UTC, or when it is over."""
+    """Return when a day begins in UTC, or when it is over; None for a day that no shipment has."""
     try:
         day = date.fromisoformat(text)
-        return datetime.combine(day + timedelta(days=after), time(), UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    return datetime.combine(day + timedelta(days=after), time(), UTC) if day.year in _YEARS else None
 
 
 def _one_of(text: str, known: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 
 from smart_logistics.contracts.gold import FLEET_DAILY, ROUTE_DAILY
 from smart_logistics.contracts.model import Table
-from smart_logistics.views import snapshot
+from smart_logistics.views import shipments, snapshot
+from smart_logistics.views.assessment import ALERTS
+from smart_logistics.views.filters import Filters
 from smart_logistics.views.snapshot import Row, Snapshot
 
 DEFAULT_DAYS, MOST_DAYS = 28, 3660
@@ -25,6 +27,10 @@ _OF_TRUCKS = (
     *_ALIKE,
     *("minor_excursions", "major_excursions", "critical_excursions"),
     *("reading_count", "outlier_count", "covered_minutes"),
+)
+_OF_A_SHIPMENT = (
+    *("shipment_type", "is_on_time", "delivery_delay_minutes", "temperature_alert", "alert_severity"),
+    *("excursion_count", "excursion_minutes"),
 )
 _OF_ROUTES = (*_ALIKE, "minor_alerts", "major_alerts", "critical_alerts")
 
@@ -93,6 +99,28 @@ def routes(found: Snapshot, within: Period) -> list[Row]:
     of = _summed(rows, ["origin_city", "destination_city"], _OF_ROUTES)
     late = {id(row): row["deliveries"] - row["on_time_deliveries"] for row in of}
     return sorted(of, key=lambda row: (-late[id(row)], -row["excursion_minutes"], _city(row, 0), _city(row, 1)))
+
+
+def types(found: Snapshot, within: Period) -> list[Row]:
+    """Return the figures of each type's shipments that were created in the period, the most alerts first.
+
+    Rows have ``shipment_type``, the sums of ``route_daily``, ``alerts`` and what ``with_rates`` adds.
+    """
+    first, last = (datetime.combine(day, time(), UTC) for day in (within.first, within.last))
+    rows = shipments.matching(found, Filters(since=first, until=last + timedelta(days=1)), _OF_A_SHIPMENT)
+    counted: dict[str, Any] = {
+        "shipment_type": rows["shipment_type"],
+        "shipments": pa.repeat(1, len(rows)),
+        "deliveries": pc.is_valid(rows["is_on_time"]).cast("int64"),
+        "on_time_deliveries": pc.fill_null(rows["is_on_time"], False).cast("int64"),
+        "delay_minutes": pc.fill_null(rows["delivery_delay_minutes"], 0.0),
+        "alerts": rows["temperature_alert"].cast("int64"),
+        **{name: rows[name] for name in ("excursion_count", "excursion_minutes")},
+        **{f"{one.lower()}_alerts": pc.equal(rows["alert_severity"], one).cast("int64") for one in ALERTS},
+    }
+    sums = pa.table(counted).group_by("shipment_type").aggregate([(name, "sum") for name in list(counted)[1:]])
+    of = [with_rates({_name(name): value for name, value in row.items()}) for row in sums.to_pylist()]
+    return sorted(of, key=lambda row: (-row["alerts"], -row["excursion_minutes"], row["shipment_type"] or ""))
 
 
 def with_rates(row: Row) -> Row:

@@ -31,7 +31,7 @@ def fill(root: str) -> None:
         lake.alert("S-minor", "Minor", 5.0, origin_city="Chennai", truck_ids=["TN09ZZ9999"]),
         lake.alert("..", "Minor", 6.0, origin_city="Chennai"),
         lake.gold_row("S-unknown", **NO_READINGS, data_coverage=None, trip_start=None, trip_end=None, truck_ids=[]),
-        lake.gold_row("=cmd()", created_at=START - timedelta(days=40)),
+        lake.gold_row("=cmd()", created_at=START - timedelta(days=40), data_coverage=0.979),
         lake.alert(HOSTILE, "Major", 20.0, shipment_type=HOSTILE, destination_city=HOSTILE, truck_ids=[HOSTILE]),
     ]
     for month in (9, 11):

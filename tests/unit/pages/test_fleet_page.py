@@ -118,7 +118,7 @@ def test_what_is_no_day_asks_for_nothing_and_a_long_time_is_cut(client: TestClie
 def test_without_figures_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = serving(str(tmp_path), monkeypatch).get("/logistics/fleet").text
     assert "No delivery of which both dates are known" in text
-    assert text.count("None in these days.") == 2
+    assert text.count("None in these days.") == 3
 
 
 def test_the_days_before_are_left_out(client: TestClient) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -101,12 +102,16 @@ def test_every_table_can_be_had_as_csv(server: Server, viewer: str) -> None:
 
 def test_a_chart_draws_what_gold_says(server: Server, viewer: str) -> None:
     layers = answer(server, "/logistics/charts/curve.json?id=S1", viewer).json()["layer"]
-    lines = [layer["data"]["values"] for layer in layers if layer["mark"]["type"] == "line"]
-    assert [(one["temperature"], one["stretch"]) for one in lines[0]] == [
-        (5.0, 0),
-        (12.0, 0),
-        (9.0, 0),
-        (6.0, 0),
-        (5.0, 1),
-        (7.0, 1),
-    ]
+    drawn: dict[str, list[list[dict[str, Any]]]] = {}
+    for layer in layers:
+        drawn.setdefault(layer["mark"]["type"], []).append(layer["data"]["values"])
+    points = [(one["temperature"], one["stretch"]) for one in drawn["line"][0]]
+    assert points == [(5.0, 0), (12.0, 0), (9.0, 0), (6.0, 0), (5.0, 1), (7.0, 1)]
+    limits, gaps, excursions = drawn["rect"]
+    assert limits == [{"low": 2.0, "high": 8.0}]
+    assert [one["minutes"] for one in gaps] == [120]
+    assert [(one["severity"], one["minutes"], one["peak"]) for one in excursions] == [("Major", 30, 12.0)]
+    assert [one["change"] for one in drawn["rule"][1]] == ["→ MH02CD0002"]
+    # The one whose time cannot be read has no place on the curve; the table has it.
+    reasons = [one["reason"] for one in drawn["point"][0]]
+    assert reasons == ["TEMPERATURE_RANGE", "NULL_CRITICAL_FIELD", "DUPLICATE_DETECTED"]

@@ -39,7 +39,7 @@ def test_the_answer_is_at_the_top_and_everything_is_there(look: Look, complaints
         ("Status", "In Transit", {"S-critical"}),
         ("From", "Chennai", {"S-minor", ".."}),
         ("To", "Delhi", {"S-critical"}),
-        ("Data", "Too few readings", {"S1", "S-unknown"}),
+        ("Data", "Too few readings", {"S1", "S-unknown", "=cmd()"}),
         ("Decision", "Open", {"S-critical", "..", "S-minor"}),
         ("Decision", "Decided", {"S1", HOSTILE}),
         ("Decision", "Quarantine", {"S1", HOSTILE}),
@@ -98,6 +98,23 @@ def test_one_shipment_shows_what_the_answer_rests_on(look: Look, complaints: lis
     expect(page.locator("#trucks tbody tr").first).to_contain_text("2 Nov 2026 08:00")
     expect(page.locator("#trucks tbody tr").first).to_contain_text("13:30 local")
     assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("shipment", "words"),
+    [
+        ("=cmd()", "no excursion seen, but the readings do not cover the journey"),
+        ("S-unknown", "no readings: nothing is known"),
+    ],
+)
+def test_what_is_not_measured_is_not_called_compliant(look: Look, shipment: str, words: str) -> None:
+    page = look(f"{LIST}?data=low")
+    row = page.locator("#shipments tbody tr").filter(has=page.get_by_role("link", name=shipment, exact=True))
+    expect(row).to_contain_text(words)
+    row.get_by_role("link", name=shipment, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Shipment {shipment}: {words}")
+    expect(page.locator(".verdict")).to_have_class("verdict ")
+    expect(page.get_by_role("complementary")).to_contain_text("Ask the carrier for the logger's own record")
 
 
 def test_what_is_decided_does_not_count_as_open(look: Look) -> None:

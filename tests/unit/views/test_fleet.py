@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from smart_logistics.contracts.gold import FLEET_DAILY, ROUTE_DAILY
+from smart_logistics.contracts.gold import FLEET_DAILY, ROUTE_DAILY, SHIPMENT_ANALYTICS
 from smart_logistics.lake import tables
 from smart_logistics.views import fleet
 from smart_logistics.views.fleet import Period
 from smart_logistics.views.snapshot import Snapshot
-from tests.unit.views.lake import START, put
+from tests.unit.views.lake import START, alert, gold_row, put
 
 DAY = date(2026, 11, 2)
 A_WEEK = Period(DAY, DAY + timedelta(days=6))
@@ -95,6 +95,25 @@ def test_routes_are_added_up_too_and_a_city_that_is_unknown_is_one(lakehouse: st
     assert (found[1]["on_time_rate"], found[1]["critical_alerts"]) == (None, 1)
 
 
+def test_types_are_counted_of_the_shipments_created_in_the_days(tmp_path: Path) -> None:
+    root, noon = str(tmp_path), START
+    late = {"is_on_time": False, "delivery_delay_minutes": 90.0}
+    rows = [
+        alert("A", "Critical", 90.0, created_at=noon, shipment_type="Frozen", **late),
+        alert("B", "Minor", 10.0, created_at=noon, shipment_type="Frozen"),
+        gold_row("C", created_at=noon, shipment_type="Ambient", is_on_time=True, delivery_delay_minutes=-30.0),
+        gold_row("D", created_at=noon + timedelta(days=7), shipment_type="Ambient"),
+        gold_row("E", created_at=noon - timedelta(days=1), shipment_type="Frozen"),
+    ]
+    for month in (10, 11):
+        put(root, SHIPMENT_ANALYTICS, [row for row in rows if row["month"] == month])
+    frozen, ambient = fleet.types(Snapshot(root), A_WEEK)
+    names = ("shipment_type", "shipments", "alerts", "critical_alerts", "major_alerts", "minor_alerts")
+    assert [frozen[name] for name in names] == ["Frozen", 2, 2, 1, 0, 1]
+    assert (frozen["deliveries"], frozen["on_time_rate"], frozen["excursion_minutes"]) == (1, 0.0, 100.0)
+    assert (ambient["shipments"], ambient["alerts"], ambient["average_delay"]) == (1, 0, -30.0)
+
+
 def test_the_period_is_four_weeks_up_to_the_newest_day_unless_another_is_asked_for(lakehouse: str) -> None:
     found = Snapshot(lakehouse)
     newest = DAY + timedelta(days=6)
@@ -108,7 +127,7 @@ def test_a_lakehouse_without_the_tables_is_empty_and_no_error(tmp_path: Path) ->
     found = Snapshot(str(tmp_path))
     within = fleet.period(found, None, None)
     shown = fleet.fleet(found, within)
-    assert (shown.trucks, shown.worst, fleet.routes(found, within)) == ([], [], [])
+    assert (shown.trucks, shown.worst, fleet.routes(found, within), fleet.types(found, within)) == ([], [], [], [])
     assert (shown.total["deliveries"], shown.total["on_time_rate"]) == (0, None)
     assert len(shown.days) == fleet.DEFAULT_DAYS
 
