@@ -71,7 +71,10 @@ def overview(request: Request) -> HTMLResponse:
         words=_words(total),
         level=next((name.lower() for name in _GRAVE if total[f"{name.lower()}_excursions"]), ""),
         counts=[(name, total[f"{name.lower()}_excursions"]) for name in _GRAVE],
-        charts=[_chart(request, asked, name) for name in _CHARTS],
+        # A chart of nothing but days without a delivery has no axis to be drawn on.
+        charts=[
+            _chart(request, asked, one) for one in _CHARTS if one != "on-time" or total["on_time_rate"] is not None
+        ],
         tables=[_TABLES[name](request, asked, _MOST_ROWS) for name in _TABLES],
     )
 
