@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
 
 from smart_logistics import settings
 from smart_logistics.contracts.ops import MISSED_DEADLINES
@@ -45,16 +44,12 @@ class Airflow:
         self.is_paused = False
         self.under_way: list[dict[str, Any]] = []
         self.running_for: dict[str, float] = {}
-        self.variables: dict[str, str] = {}
 
     def __enter__(self) -> Airflow:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
-
-    def variable(self, key: str) -> str:
-        return self.variables[key]
 
     def dag(self, _: str) -> dict[str, Any]:
         return {"is_paused": self.is_paused}
@@ -118,17 +113,6 @@ def test_it_is_told_and_recorded_for_a_run_that_still_runs(
     assert [(row["run_id"], row["deadline"], row["severity"]) for row in recorded(lakehouse)] == [
         ("r", "run takes too long", "error")
     ] * told
-
-
-def test_a_callback_to_which_airflow_shows_no_variable_asks_the_api(
-    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def denied(_: str) -> str:
-        raise AirflowSecretsBackendAccessDenied("Token type not allowed for endpoint")
-
-    monkeypatch.setattr(connections.Variable, "get", denied)
-    airflow.variables = {connections.LAKEHOUSE: str(tmp_path)}
-    assert connections.lakehouse() == str(tmp_path)
 
 
 def test_a_deadline_counts_as_an_alert_once(
