@@ -18,7 +18,7 @@ VARIABLE = "logistics_spark_conf"
 _SCRIPT = """#!/bin/bash
 number=1
 until mkdir "{folder}/start-$number" 2>/dev/null; do number=$((number + 1)); done
-[ "$number" -le {times} ] && export LOGISTICS_FAILPOINTS="{failpoints}"
+[ "$number" -le {times} ] && export LOGISTICS_FAILPOINTS="{failpoints}" LOGISTICS_FAILPOINTS_LOG="{folder}/met-$number"
 "{python}" "$@" &
 job=$!
 trap 'touch "{folder}/asked-$number"; kill -TERM $job' TERM
@@ -38,6 +38,10 @@ class Held:
     def starts(self) -> int:
         """How often it was started."""
         return len(list(self.folder.glob("start-*")))
+
+    def waits(self, number: int = 1) -> bool:
+        """Whether the start of that number has come to its point."""
+        return (self.folder / f"met-{number}").exists()
 
     @property
     def asked(self) -> int:

@@ -37,7 +37,10 @@ def missed(stack: Stack, run_id: str) -> dict[str, Row]:
 
 def test_a_run_by_hand_that_takes_too_long_is_told_and_recorded(stack: Stack, mailbox: Mailbox, tmp_path: Path) -> None:
     told = len(mailbox.mails)
-    with held(stack, tmp_path / "held", "gold_aggregate", "gold_aggregate.computed=wait-180"), api(stack) as airflow:
+    with (
+        held(stack, tmp_path / "held", "data_quality_check", "data_quality_check.measured=wait-180"),
+        api(stack) as airflow,
+    ):
         run_id = airflow.trigger(PIPELINE_ID)
         assert wait_for_end(stack, PIPELINE_ID, run_id) == "success"
     subjects = mailbox.subjects()[told:]

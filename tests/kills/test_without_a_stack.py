@@ -39,10 +39,7 @@ def home(tmp_path: Path) -> Iterator[Stack]:
 
 
 def in_its_middle(home: Stack, job: Held) -> list[Driver]:
-    said = home.home / "output-1"
-    wait_until(
-        lambda: said.exists() and f"failpoint {POINT}" in said.read_text(errors="replace"), _STARTS_WITHIN, POINT
-    )
+    wait_until(job.waits, _STARTS_WITHIN, POINT)
     assert job.starts == 1
     return living(home)
 
