@@ -77,6 +77,14 @@ class LockHeld(LogisticsError):
     transient = True
 
 
+class SessionUnusable(LogisticsError):
+    """The warm session is lost, sick, or not made for what the job has to do: a driver of the job's own is."""
+
+    exit_code = 33
+    guide = "a-warm-session-that-cannot-be-used"
+    transient = True
+
+
 class QualityGateFailed(LogisticsError):
     """A data-quality check of severity error failed. Everything was recorded before this was raised."""
 
@@ -99,6 +107,7 @@ FAMILY: tuple[type[LogisticsError], ...] = (
     LakeUnavailable,
     LakeDamaged,
     LockHeld,
+    SessionUnusable,
     QualityGateFailed,
     ConstraintBroken,
 )

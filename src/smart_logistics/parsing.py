@@ -35,6 +35,13 @@ def port(text: str) -> int:
     return value
 
 
+def session(text: str) -> str:
+    """Read which session jobs compute on."""
+    if text.strip() not in ("classic", "warm"):
+        raise ValueError("must be classic or warm")
+    return text.strip()
+
+
 def by_job(value: type) -> Callable[[str], str]:
     """Return a parser of JSON objects that give a value for ``*`` (every job) or for jobs by their names."""
 

@@ -72,6 +72,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SPARK_WORKER_UI_PORT", None, Kind.STACK, "port of the worker's page; default a free one, kept", parsing.port
     ),
+    Setting("SPARK_SESSION_PORT", None, Kind.STACK, "port of the warm session; default a free one, kept", parsing.port),
     Setting(
         "AIRFLOW_LOG_PORT", None, Kind.STACK, "port of the server of task logs; default a free one, kept", parsing.port
     ),
@@ -169,6 +170,9 @@ SETTINGS: tuple[Setting, ...] = (
         Kind.JOB,
         "how often keys are compared to notice hard deletes; 0 = every run",
         parsing.not_negative,
+    ),
+    Setting(
+        "SPARK_SESSION", "classic", Kind.JOB, "classic = a driver for each job; warm = one for all", parsing.session
     ),
     Setting(
         "SPARK_CONF",

@@ -7,8 +7,8 @@ import sys
 from datetime import UTC, datetime
 
 from smart_logistics import settings
-from smart_logistics.errors import ConfigurationError
-from smart_logistics.jobs import catalog, submit
+from smart_logistics.errors import ConfigurationError, SessionUnusable
+from smart_logistics.jobs import catalog, submit, warm
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.settings import Settings
 
@@ -45,17 +45,37 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
         raise ConfigurationError(f"there is no stack in {home.root}", remedy="run `logistics up` first")
     run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
     master = master_url(loaded, Ports(ports.kept(home)))
-    command = submit.command(
-        job,
-        master=master,
-        properties_file=str(home.spark_properties),
-        name=f"logistics.{job.name}.{run_id}",
-        arguments=[*arguments_of(job, loaded, run_id), *extra],
-        conf=submit.of_master(master) | submit.spark_conf(loaded["SPARK_CONF"], job),
-    )
+    site = submit.spark_conf(loaded["SPARK_CONF"], job)
     dsn = source_dsn(loaded) if job.reads_source else None
+
+    def submitted(session: warm.Session | None) -> int:
+        words = [submit.SPARK_SUBMIT] if session is None else session.words(submit.SPARK_PYTHON)
+        command = submit.command(
+            job,
+            master=master,
+            properties_file=str(home.spark_properties),
+            name=f"logistics.{job.name}.{run_id}",
+            arguments=[*arguments_of(job, loaded, run_id), *extra],
+            conf=submit.of_master(master) | site,
+            spark_submit=words,
+        )
+        given = submit.environment(job, source_dsn=dsn, master=master)
+        return _run(command, given | (session.variables() if session else {}))
+
+    if loaded["SPARK_SESSION"] == warm.WARM:
+        session = warm.choose(home.root, job, master=master, lakehouse=loaded.lakehouse, conf=site)
+        if isinstance(session, warm.Session):
+            code = submitted(session)
+            if code != SessionUnusable.exit_code:
+                return code
+            session = "it could not be used"
+        sys.stderr.write(f"no warm session, {session}: {job.name} is submitted with a driver of its own\n")
+    return submitted(None)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
     sys.stdout.flush()
-    with subprocess.Popen(command, env=submit.environment(job, source_dsn=dsn, master=master)) as driver:
+    with subprocess.Popen(command, env=environment) as driver:
         try:
             return driver.wait()
         except KeyboardInterrupt:

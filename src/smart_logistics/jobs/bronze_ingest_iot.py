@@ -30,6 +30,7 @@ from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake import file_log, locks, small
+from smart_logistics.lake.session import need_driver
 from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
 from smart_logistics.sources.claim import Batch, SealedFile, claim, left_behind, unfinished
@@ -112,6 +113,8 @@ def _judged(lake: Lake, batch: Batch) -> Iterator[tuple[list[SealedFile], Parsed
 @contextmanager
 def _parsed(lake: Lake, files: Sequence[FileToParse]) -> Iterator[Parsed]:
     """Parse files once. What they hold is kept on disk: in memory a few long records are too much for a small heap."""
+    if sum(file.size for file in files) > _MOST_CHARACTERS:
+        need_driver()
     frame = parsed(lake.spark, files).persist(StorageLevel.DISK_ONLY)
     try:
         told = frame.filter(F.col("found").isNotNull()).select("file_no", *Outcome._fields, "characters")

@@ -15,12 +15,18 @@ from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from smart_logistics import failpoints, settings
-from smart_logistics.errors import ConfigurationError, ConstraintBroken, LakeUnavailable, LogisticsError
+from smart_logistics.errors import (
+    ConfigurationError,
+    ConstraintBroken,
+    LakeUnavailable,
+    LogisticsError,
+    SessionUnusable,
+)
 from smart_logistics.jobs import marks
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.jobs.told import ToldLake
 from smart_logistics.lake import constraints
-from smart_logistics.lake.session import open_session
+from smart_logistics.lake.session import close_session, is_shared, open_session
 from smart_logistics.lake.store import Lake
 
 _CONTINUES = "see the task's log; the retry continues from where it was"
@@ -65,12 +71,13 @@ def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers:
     code = 0
     try:
         failpoints.arm(os.environ)
-        lake = ToldLake(open_session(f"{job.name} {arguments.run_id}"), arguments.lakehouse, job.name)
+        spark = open_session(f"{job.name} {arguments.run_id}")
+        lake = ToldLake(spark, arguments.lakehouse, job.name)
         values = {name: getattr(arguments, name.lower()) for name in job.settings}
         with lake.alone(producers=producers):
             counts = run(Context(lake, arguments.run_id, getattr(arguments, "landing", ""), values))
         marks.say(marks.RESULT, counts)
-        lake.spark.stop()
+        close_session(spark)
     except LogisticsError as error:
         code = _report(error)
     except (PySparkException, Py4JError, DeltaError) as error:
@@ -93,6 +100,9 @@ def _of_engine(error: Exception) -> LogisticsError:
         )
     if isinstance(error, DeltaError):
         return LakeUnavailable(f"a table could not be written: {why(str(error))}", remedy=_CONTINUES)
+    if is_shared():
+        # Whatever it is: a driver of the job's own knows better whether it was the server's fault.
+        return SessionUnusable(f"the warm session failed: {why(str(error))}", remedy=_CONTINUES)
     if isinstance(error, Py4JNetworkError):
         return LakeUnavailable("the driver's JVM is gone", remedy=_CONTINUES)
     return LakeUnavailable(f"Spark failed: {why(str(error))}", remedy=_CONTINUES)

@@ -22,6 +22,7 @@ SOURCE_DSN = "LOGISTICS_SOURCE_DSN"
 SPARK_ENVIRONMENT = REPOSITORY / ".venv-spark"
 _SPARK_BIN = SPARK_ENVIRONMENT / "bin"
 SPARK_SUBMIT = str(_SPARK_BIN / "spark-submit")
+SPARK_PYTHON = str(_SPARK_BIN / "python")
 _TETHER = Path(__file__).with_name("tether.py")
 # Names a secret of Kubernetes, ``name:key``, and holds none.
 CLUSTER_HELD = "spark.kubernetes.driver.secretKeyRef."
@@ -42,9 +43,9 @@ def spark_home() -> Path:
     return found[0]
 
 
-def tethered(binary: str) -> list[str]:
+def tethered(*binary: str) -> list[str]:
     """Return the words before spark-submit's arguments: a launcher that lets no driver outlive its submitter."""
-    return [sys.executable, "-IS", str(_TETHER), str(os.getpid()), binary]
+    return [sys.executable, "-IS", str(_TETHER), str(os.getpid()), *binary]
 
 
 def is_near(master: str) -> bool:
@@ -98,11 +99,11 @@ def command(
     name: str,
     arguments: Sequence[str],
     conf: Mapping[str, str] | None = None,
-    spark_submit: str = SPARK_SUBMIT,
+    spark_submit: Sequence[str] = (SPARK_SUBMIT,),
 ) -> list[str]:
     """Return the command that submits ``job``, in the order in which Airflow's provider builds it."""
     return [
-        *tethered(spark_submit),
+        *tethered(*spark_submit),
         "--master",
         master,
         *(word for key, value in (conf or {}).items() for word in ("--conf", f"{key}={value}")),
@@ -129,7 +130,7 @@ def environment(
         kept.pop("SPARK_LOCAL_IP", None)
     # Spark's own search for it breaks on a path with a space, and finds another where the user has one.
     kept["SPARK_HOME"] = str(spark_home())
-    kept.setdefault("PYSPARK_PYTHON", str(_SPARK_BIN / "python"))
+    kept.setdefault("PYSPARK_PYTHON", SPARK_PYTHON)
     kept.setdefault("PYSPARK_DRIVER_PYTHON", kept["PYSPARK_PYTHON"])
     if job.reads_source and source_dsn:
         kept[SOURCE_DSN] = source_dsn

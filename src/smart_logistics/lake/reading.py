@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from smart_logistics.contracts.model import Table
@@ -104,10 +105,12 @@ class Reader:
 
     def frame_of(self, rows: pa.Table) -> DataFrame:
         """Return rows at hand as a frame."""
-        # Spark takes an empty chunk for the end and silently drops what follows; a column of no chunks it refuses.
+        if not len(rows):
+            # Spark Connect reads no types off what has no rows; a column of no chunks Spark refuses altogether.
+            return self.spark.createDataFrame([], from_arrow_schema(rows.schema))
+        # Spark takes an empty chunk for the end and silently drops what follows.
         whole = [rows[field.name].combine_chunks() for field in rows.schema]
-        empty = [pa.array([], field.type) for field in rows.schema]
-        return self.spark.createDataFrame(pa.Table.from_arrays(whole if len(rows) else empty, schema=rows.schema))
+        return self.spark.createDataFrame(pa.Table.from_arrays(whole, schema=rows.schema))
 
     def since(self, table: Table, stamp: int, *, column: str = "_changed_at") -> DataFrame:
         """Return the rows whose ``column`` is later than ``stamp``; file statistics leave out the older files."""

@@ -92,6 +92,28 @@ def cluster_properties(master: str, *, python: str, cores: int) -> dict[str, str
     }
 
 
+def session_properties(port: int, token: str) -> dict[str, str]:
+    """Return what makes a driver the warm session that serves Spark Connect on ``port`` to who shows ``token``."""
+    return {
+        **ON_THIS_MACHINE,
+        "spark.app.name": "logistics.warm-session",
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.connect.authenticate.token": token,
+        # Two jobs that run at once share it.
+        "spark.scheduler.mode": "FAIR",
+        # A dead client's session is ended within seconds, see jobs.warm_session; these are for what that overlooks.
+        "spark.connect.execute.manager.detachedTimeout": "1m",
+        "spark.connect.session.manager.defaultSessionTimeout": "15m",
+        # Kept for a page that nobody looks at.
+        "spark.connect.session.manager.closedSessionsTombstonesSize": "10",
+        "spark.connect.execute.manager.abandonedTombstonesSize": "10",
+        "spark.sql.connect.ui.retainedSessions": "10",
+        "spark.sql.connect.ui.retainedStatements": "10",
+    }
+
+
 def render(properties: Mapping[str, str]) -> str:
     """Return ``properties`` as the text of a ``--properties-file``; backslashes and leading white space are escaped."""
     lines = (f"{key} {value.replace(chr(92), chr(92) * 2)}" for key, value in sorted(properties.items()))

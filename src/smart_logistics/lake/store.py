@@ -16,6 +16,7 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.lake import locks, small, tables
 from smart_logistics.lake.operations import DELETE, INSERT, OPERATION
 from smart_logistics.lake.reading import Reader, instant_literal, sql_literal
+from smart_logistics.lake.session import need_driver
 
 __all__ = ["Lake", "instant_literal", "sql_literal"]
 
@@ -132,8 +133,8 @@ class Lake(Reader):
     ) -> int:
         """Append ``rows`` and this job's progress in one commit; return how many rows there are.
 
-        A replay with the same or an older stamp is a no-op. ``evolve`` adds columns that the table does not have yet.
-        With ``skip_empty`` no rows are no commit. Too ``many`` rows for this process, or too long ones, are not kept.
+        A replay with the same or an older stamp is a no-op. ``evolve`` adds columns; with ``skip_empty`` no rows are
+        no commit. Too ``many`` rows for this process, or too long ones, are not kept.
         """
         tables.ensure(self.root, table)
         name = app or self.job
@@ -151,10 +152,10 @@ class Lake(Reader):
 
     def _append(self, table: Table, rows: DataFrame, app: str, stamp: int, *, evolve: bool) -> int:
         """Write by Spark, which counts the rows on their way."""
+        need_driver()
         with self.writing(table):
             if tables.progress(self.root, table, app) >= stamp:
-                # Delta would skip the write, and what is observed there would be waited for without end.
-                return rows.count()
+                return rows.count()  # Delta would skip the write, and what is observed there never comes
             seen = Observation()
             (
                 rows.observe(seen, F.count(F.lit(1)).alias("rows"))
@@ -186,11 +187,10 @@ class Lake(Reader):
     ) -> int:
         """Apply ``changes`` (see ``changes.difference``) by the table's key and return how many rows that were.
 
-        The commit carries this job's progress. Idempotent: the same changes again change nothing. What is concerned is
-        named literally (partitions and the range of the key), without which a MERGE reads the whole history;
-        ``partitions`` holds further partitions in which the keys may lie until now. Where every row is new they are
-        appended: nobody else writes a job's table while the job holds its lock. Without ``advance`` no changes are no
-        commit.
+        The commit carries this job's progress. Idempotent. What is concerned is named literally (partitions and the
+        range of the key), without which a MERGE reads the whole history; ``partitions`` holds further partitions in
+        which the keys may lie until now. Where every row is new they are appended: nobody else writes a job's table
+        while the job holds its lock. Without ``advance`` no changes are no commit.
         """
         tables.ensure(self.root, table)
         name = app or self.job
@@ -200,8 +200,7 @@ class Lake(Reader):
             if count is None:
                 count = self._merge_many(table, kept, partitions, name, stamp)
         if advance and self.progress(table, app) < stamp:
-            # Nothing differed, and there was no commit: say that we came this far.
-            self.advance(table, stamp, app=app)
+            self.advance(table, stamp, app=app)  # nothing differed, and there was no commit
         return count
 
     def _merge_few(self, table: Table, few: pa.Table, partitions: DataFrame | None, app: str, stamp: int) -> int | None:
@@ -255,6 +254,7 @@ class Lake(Reader):
         return found.rows
 
     def _merge(self, table: Table, source: DataFrame, predicate: list[str], clauses: str) -> None:
+        need_driver()
         source.createOrReplaceTempView(_VIEW)
         on = " AND ".join([f"t.`{key}` <=> s.`{key}`" for key in table.key] + predicate)
         self.spark.sql(f"MERGE INTO {self.identifier(table)} t USING {_VIEW} s ON {on} {clauses}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from airflow.sdk.exceptions import (
     AirflowSecretsBackendAccessDenied,
     ErrorType,
 )
+from airflow.sdk.log import mask_secret
 
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError
-from smart_logistics.jobs import catalog, submit
+from smart_logistics.jobs import catalog, submit, warm
+from smart_logistics.jobs.catalog import Job
 from smart_logistics.orchestration import access, config_files
 from smart_logistics.orchestration.config_files import kept_port
 from smart_logistics.settings import Kind
 
+_log = logging.getLogger(__name__)
 POSTGRES, SPARK = config_files.POSTGRES, config_files.SPARK
 LANDING, SMTP = config_files.LANDING, config_files.SMTP
 LAKEHOUSE = config_files.LAKEHOUSE
@@ -97,6 +101,19 @@ def setting(name: str) -> Any:
             f"the Airflow Variable {declared.airflow_variable} is not usable: {error}",
             remedy=f"set it to: {declared.meaning}",
         ) from None
+
+
+def warm_session(job: Job, master: str, is_cluster_mode: bool) -> warm.Session | None:
+    """Return the session that a job is to use; None where it has a driver of its own, which the log explains."""
+    if is_cluster_mode or setting("SPARK_SESSION") != warm.WARM:
+        return None
+    conf = submit.spark_conf(setting("SPARK_CONF"), job)
+    found = warm.choose(settings.load().home, job, master=master, lakehouse=lakehouse(), conf=conf)
+    if isinstance(found, str):
+        _log.warning("no warm session, %s: %s is submitted with a driver of its own", found, job.name)
+        return None
+    mask_secret(found.token)
+    return found
 
 
 def _variable(key: str) -> str:

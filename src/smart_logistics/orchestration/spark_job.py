@@ -16,8 +16,8 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.log import mask_secret
 
 from smart_logistics import settings
-from smart_logistics.errors import ConfigurationError, EnvironmentFault
-from smart_logistics.jobs import catalog, submit, tether
+from smart_logistics.errors import ConfigurationError, EnvironmentFault, SessionUnusable
+from smart_logistics.jobs import catalog, submit, tether, warm
 from smart_logistics.orchestration import connections, lineage, predecessor, stats
 from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
 
@@ -61,11 +61,13 @@ class DriverHook(SparkSubmitHook):
         self.job = job
         self._conf = submit.of_master(self.master) | (self._conf or {})
         self.environment = {}
+        self.session: warm.Session | None = None
         self.minutes: int | None = None
         self.driver = DriverLog()
 
     def _get_spark_binary_path(self) -> list[str]:
-        return submit.tethered(self._connection["spark_binary"])
+        given = self._connection["spark_binary"]
+        return submit.tethered(*([given] if self.session is None else self.session.words(submit.SPARK_PYTHON)))
 
     def submit(self, application: str = "", **kwargs: Any) -> str | None:
         """Submit and wait; raise one of our errors where the driver ends with another code than 0."""
@@ -240,8 +242,18 @@ class SparkJobOperator(SparkSubmitOperator):
         hook.require_possible()
         whose = _instance(context)
         predecessor.end(whose, lambda run_id: _is_running(context, run_id))
+        hook.session = connections.warm_session(self.job, hook.master, hook.is_cluster_mode)
+        if hook.session is not None:
+            try:
+                return self._submitted(context, hook, whose)
+            except SessionUnusable as error:
+                self.log.warning("%s; %s is submitted with a driver of its own", error.what, self.job.name)
+                hook = self._hook = self._get_hook()
+        return self._submitted(context, hook, whose)
+
+    def _submitted(self, context: Context, hook: DriverHook, whose: predecessor.Instance) -> dict[str, Any]:
         given = submit.environment(self.job, source_dsn=self._source_dsn(), master=hook.master)
-        hook.environment = given | whose.mark()
+        hook.environment = given | (hook.session.variables() if hook.session else {}) | whose.mark()
         hook.minutes = (submit.of_job(connections.setting("JOB_TIMEOUT_MINUTES"), self.job) or [None])[-1]
         try:
             super().execute(context)

@@ -48,6 +48,7 @@ def probes(home: Home, ports: Ports) -> dict[str, Probe]:
         postgres.SERVICE: lambda _: _database(home, ports),
         "spark-master": lambda _: _spark_master(master),
         "spark-worker": lambda _: _spark_worker(master),
+        "spark-session": lambda _: _listens(ports["SPARK_SESSION_PORT"]),
         airflow.API_SERVER: lambda _: _airflow_database(airflow.base_url(ports)),
         airflow.SCHEDULER: lambda since: _heartbeat(health, "scheduler", since),
         airflow.DAG_PROCESSOR: lambda since: _heartbeat(health, "dag_processor", since),

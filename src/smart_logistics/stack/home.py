@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smart_logistics.errors import EnvironmentFault
+from smart_logistics.jobs import warm
 from smart_logistics.settings import Settings
 
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the final zero; supervisord binds a longer name first.
@@ -56,6 +57,16 @@ class Home:
     def spark_daemon_properties(self) -> Path:
         """Properties of master and worker, mode 0600."""
         return self.config / "spark-daemons.properties"
+
+    @property
+    def session_properties(self) -> Path:
+        """Properties of the warm session, mode 0600."""
+        return self.config / "spark-session.properties"
+
+    @property
+    def session(self) -> Path:
+        """Where the warm session is and what lets one in, mode 0600; there while the stack has one."""
+        return self.root / warm.KEPT
 
     @property
     def log4j2(self) -> Path:

@@ -27,6 +27,7 @@ NAMES = (
     "SPARK_UI_PORT",
     "SPARK_WORKER_PORT",
     "SPARK_WORKER_UI_PORT",
+    "SPARK_SESSION_PORT",
 )
 
 
@@ -35,6 +36,7 @@ HELD_BY = {
     "postgres": ("POSTGRES_PORT",),
     "spark-master": ("SPARK_PORT", "SPARK_UI_PORT"),
     "spark-worker": ("SPARK_WORKER_PORT", "SPARK_WORKER_UI_PORT"),
+    "spark-session": ("SPARK_SESSION_PORT",),
     "airflow-api": ("AIRFLOW_PORT",),
     "airflow-logs": ("AIRFLOW_LOG_PORT",),
 }

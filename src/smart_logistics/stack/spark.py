@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from smart_logistics.errors import EnvironmentFault
-from smart_logistics.jobs import submit
+from smart_logistics.jobs import submit, warm
 from smart_logistics.lake import spark_conf
 from smart_logistics.settings import REPOSITORY, Settings
 from smart_logistics.stack.credentials import secret, write_private
@@ -16,6 +18,7 @@ from smart_logistics.stack.ports import LOOPBACK, Ports
 from smart_logistics.stack.program import Program
 
 AUTHENTICATION = "spark-authenticate"
+SESSION = "spark-session"
 LOG4J2_TEMPLATE = REPOSITORY / "config" / "log4j2.properties"
 SPARK_VERSION = "4.2.0"
 # The worker promises what its machine has twice over: two applications run side by side and share the processors.
@@ -66,6 +69,11 @@ def is_local_cluster(settings: Settings) -> bool:
     return settings["SPARK_MASTER"] is None
 
 
+def has_session(settings: Settings) -> bool:
+    """Tell whether the stack starts a warm session: asked for, on our own cluster, for tables on this machine."""
+    return settings["SPARK_SESSION"] == warm.WARM and is_local_cluster(settings) and "://" not in settings.lakehouse
+
+
 def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
     """Write the properties of the jobs and of the daemons, and the log levels."""
     home.log4j2.write_text(LOG4J2_TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -79,6 +87,15 @@ def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
     jobs = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=logging, near=False)
     jobs |= spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=_processors())
     write_private(home.spark_properties, spark_conf.render(jobs | authentication))
+    if has_session(settings):
+        token = secret(home, SESSION)
+        shared = spark_conf.session_properties(ports["SPARK_SESSION_PORT"], token)
+        write_private(home.session_properties, spark_conf.render(jobs | authentication | shared))
+        # By this name, and no other, the client takes the way that is not encrypted, which never leaves the machine.
+        remote = f"sc://localhost:{ports['SPARK_SESSION_PORT']}"
+        write_private(home.session, warm.Session(remote, master_url(settings, ports), token).text())
+    else:
+        home.session.unlink(missing_ok=True)
     if given:
         daemons = authentication | {
             "spark.worker.cleanup.enabled": "true",
@@ -122,7 +139,8 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
         )
         return Program(name, command, environment, port=ports[page], path="/")
 
-    cores = str(_APPLICATIONS * _processors())
+    warm_session = has_session(settings)
+    cores = str((_APPLICATIONS + warm_session) * _processors())
     return [
         daemon("spark-master", "org.apache.spark.deploy.master.Master", "SPARK_PORT", "SPARK_UI_PORT"),
         daemon(
@@ -133,4 +151,13 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
             *("--cores", cores, "--memory", _WORKER_MEMORY, "--work-dir", str(home.spark_work)),
             master_url(settings, ports),
         ),
+        *([_session(home, environment)] if warm_session else []),
     ]
+
+
+def _session(home: Home, environment: Mapping[str, str]) -> Program:
+    """Return the warm session: a driver as any other, that stays."""
+    command = (submit.SPARK_SUBMIT, "--properties-file", str(home.session_properties), str(warm.SCRIPT))
+    mark = hashlib.sha256(home.session_properties.read_bytes()).hexdigest()[:16]
+    surroundings = {"PYSPARK_DRIVER_PYTHON": str(spark_python()), "SMART_LOGISTICS_CONFIGURATION": mark}
+    return Program(SESSION, command, {**environment, **surroundings})

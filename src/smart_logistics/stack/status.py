@@ -10,7 +10,7 @@ from smart_logistics.settings import Settings
 from smart_logistics.stack import airflow, health, ports, postgres
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.ports import LOOPBACK, Ports
-from smart_logistics.stack.spark import is_local_cluster
+from smart_logistics.stack.spark import SESSION, is_local_cluster
 from smart_logistics.stack.supervise import Supervisor
 
 
@@ -35,6 +35,7 @@ _PORTS = {
     postgres.SERVICE: "POSTGRES_PORT",
     "spark-master": "SPARK_PORT",
     "spark-worker": "SPARK_WORKER_PORT",
+    SESSION: "SPARK_SESSION_PORT",
     airflow.API_SERVER: "AIRFLOW_PORT",
     airflow.SCHEDULER: None,
     airflow.DAG_PROCESSOR: None,
@@ -50,6 +51,8 @@ def services(settings: Settings) -> list[Service]:
     numbers = ports.kept(home)
     processes = Supervisor(home).processes()
     names = [name for name in _PORTS if is_local_cluster(settings) or not name.startswith("spark-")]
+    if not home.session.exists():
+        names.remove(SESSION)
     complete = all(name in numbers for name in ports.NAMES)
     probes = health.probes(home, Ports(numbers)) if complete else {}
 

@@ -1,0 +1,170 @@
+"""The warm session for real: a server of its own, and the jobs' processes that talk to it by Spark Connect."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from smart_logistics import settings
+from smart_logistics.errors import SessionUnusable
+from smart_logistics.jobs import catalog, marks, submit, warm
+from smart_logistics.jobs.catalog import Job
+from smart_logistics.lake import spark_conf
+
+READINGS, TOKEN = 40, "a-token"
+# Beats as long as it runs, in a task of the executor.
+BEATING = """
+import sys, time
+from smart_logistics.lake.session import open_session
+
+place = sys.argv[1]
+
+def beat(batches):
+    for batch in batches:
+        for number in range(600):
+            with open(place, "w") as file:
+                file.write(str(number))
+            time.sleep(0.1)
+        yield batch
+
+open_session("beating").range(1).mapInArrow(beat, "id bigint").collect()
+"""
+
+
+@dataclass
+class Server:
+    """A server that runs, how to reach it, and its log."""
+
+    process: subprocess.Popen[bytes]
+    session: warm.Session
+    log: Path
+
+    def said(self, what: str, seconds: float = 30) -> bool:
+        """Wait for a line of its log."""
+        end = time.monotonic() + seconds
+        while what not in self.log.read_text(errors="replace"):
+            if time.monotonic() > end or self.process.poll() is not None:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def environment(self) -> dict[str, str]:
+        """What a process on the session is started with."""
+        return submit.environment(catalog.SILVER_IOT, source_dsn=None) | self.session.variables()
+
+    def run(self, job: Job, folder: Path, run_id: str = "r") -> subprocess.CompletedProcess[str]:
+        """Run a job on the session, as the operator does it."""
+        arguments = job.arguments(
+            run_id=run_id,
+            lakehouse=str(folder / "lakehouse"),
+            landing=str(folder / "landing"),
+            setting=lambda name: "0" if name == "SETTLE_SECONDS" else str(settings.BY_NAME[name].default),
+        )
+        words = submit.command(
+            job,
+            master="local[2]",
+            properties_file="/none",
+            name="n",
+            arguments=arguments,
+            spark_submit=self.session.words(sys.executable),
+        )
+        return subprocess.run(words, env=self.environment(), capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    conf = spark_conf.job_properties(jars, folder / "scratch") | spark_conf.session_properties(port, TOKEN)
+    conf |= spark_conf.cluster_properties("local[2]", python=sys.executable, cores=2)
+    (folder / "conf").write_text(spark_conf.render(conf))
+    session = warm.Session(f"sc://localhost:{port}", "local[2]", TOKEN)
+    log = folder / "log"
+    command = [submit.SPARK_SUBMIT, "--properties-file", str(folder / "conf"), str(warm.SCRIPT)]
+    environment = submit.environment(catalog.SILVER_IOT, source_dsn=None)
+    with log.open("wb") as output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process:
+        one = Server(process, session, log)
+        try:
+            assert one.said("warm session: ready", 600), log.read_text(errors="replace")[-4000:]
+            yield one
+        finally:
+            process.kill()
+
+
+def land(folder: Path) -> None:
+    (folder / "landing").mkdir()
+    now = datetime.now(UTC) - timedelta(hours=1)
+    records = [
+        {"truck_id": f"MH 12 AB {n % 5}", "timestamp": (now + timedelta(seconds=n)).isoformat(), "temperature": 4.0}
+        for n in range(READINGS)
+    ]
+    lines = [*map(json.dumps, records), "no JSON"]
+    (folder / "landing" / "iot_telemetry_20260101_000000_a.json").write_text("\n".join(lines))
+
+
+def counts(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    assert done.returncode == 0, done.stdout + done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith(marks.RESULT))
+    found: dict[str, object] = json.loads(line.removeprefix(marks.RESULT))
+    return found
+
+
+def test_jobs_do_their_work_there(server: Server, tmp_path: Path) -> None:
+    land(tmp_path)
+    assert counts(server.run(catalog.BRONZE_INGEST_IOT, tmp_path))["rows"] == READINGS
+    found = counts(server.run(catalog.SILVER_IOT, tmp_path))
+    assert (found["rows"], found["rejected"]) == (READINGS, 0)
+    rows = DeltaTable(str(tmp_path / "lakehouse" / "silver" / "iot_telemetry")).to_pyarrow_table()
+    assert rows.num_rows == READINGS
+    letters = DeltaTable(str(tmp_path / "lakehouse" / "bronze" / "rejected_records")).to_pyarrow_table()
+    assert letters["rejection_reason"].to_pylist() == ["MALFORMED_JSON"]
+    assert server.said("nobody is here")
+
+
+def test_what_a_killed_process_had_running_is_cancelled(server: Server, tmp_path: Path) -> None:
+    beats = tmp_path / "beats"
+    script = tmp_path / "beating.py"
+    script.write_text(BEATING)
+    with subprocess.Popen([sys.executable, str(script), str(beats)], env=server.environment()) as process:
+        end = time.monotonic() + 120
+        while not beats.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+        assert beats.exists()
+        process.send_signal(signal.SIGKILL)
+    assert server.said(f"process {process.pid}-")
+    still = beats.stat().st_mtime
+    end = time.monotonic() + 30
+    while time.time() - still < 3 and time.monotonic() < end:
+        time.sleep(0.5)
+        still = beats.stat().st_mtime
+    assert time.time() - still >= 3, "its task still runs"
+
+
+def test_who_does_not_know_the_token_is_not_let_in(server: Server, tmp_path: Path) -> None:
+    stranger = Server(server.process, warm.Session(server.session.remote, "local[2]", "another"), server.log)
+    done = stranger.run(catalog.SILVER_IOT, tmp_path)
+    assert done.returncode == SessionUnusable.exit_code
+    assert "does not open" in done.stdout
+
+
+def test_a_job_on_a_server_that_dies_ends_with_the_code_that_asks_for_a_driver(server: Server, tmp_path: Path) -> None:
+    land(tmp_path)
+    server.process.kill()
+    server.process.wait()
+    done = server.run(catalog.BRONZE_INGEST_IOT, tmp_path)
+    assert done.returncode == SessionUnusable.exit_code
+    assert not (tmp_path / "lakehouse").exists()
