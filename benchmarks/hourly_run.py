@@ -6,8 +6,12 @@ run's end. The other side is one ``spark-submit --packages`` of a script that wr
 it, with nothing set but what Delta's introduction asks for and what the cluster needs to let it in; its resolver's
 cache is warm. Memory and drivers are sampled in both.
 
+The hour runs both ways, which the Variable ``logistics_spark_session`` chooses between: with a driver for each job, as
+is the default, and on the warm session (``P1.warm``, …). The session's server is there all the time, and its memory
+counts in both.
+
 P6 is the peak of all processes of the stack together; beside it stands the peak while the stock submit runs. P8 is the
-time of the same runs in which no driver's JVM or Python of a job is alive.
+time of the same runs in which no driver's JVM or Python of a job is alive; the session's own are none of a job.
 """
 
 from __future__ import annotations
@@ -23,9 +27,11 @@ from pathlib import Path
 import psycopg
 
 from benchmarks import figures, rounds
+from benchmarks.figures import Measured
 from benchmarks.stack import Run, Stack, of_its_own, quiet, run_pipeline
 from benchmarks.watch import watching
-from smart_logistics.jobs import catalog, submit
+from smart_logistics import settings
+from smart_logistics.jobs import catalog, submit, warm
 from smart_logistics.lake.spark_conf import COORDINATES
 from smart_logistics.stack import java, ports
 from smart_logistics.stack.ports import LOOPBACK, Ports
@@ -110,8 +116,12 @@ def check(run: Run) -> None:
         raise RuntimeError(f"the run {run.run_id} did not do an hour's work: {run.counts}")
 
 
-def ours(stack: Stack, hour: Hour) -> Cost:
-    """Run the pipeline over an hour's news."""
+def ours(stack: Stack, hour: Hour, way: str) -> Cost:
+    """Run the pipeline over an hour's news, ``way`` being a value of the Variable that chooses it."""
+    key = settings.BY_NAME["SPARK_SESSION"].airflow_variable
+    with stack.api() as api:
+        quiet(api)
+        api.request("PATCH", f"/variables/{key}", json={"key": key, "value": way})
     with watching([stack.supervisor], _SCRIPTS) as seen:
         run = run_pipeline(stack, tuple(catalog.PIPELINE), hour.bring)
     check(run)
@@ -165,23 +175,30 @@ def _admission(stack: Stack) -> Path:
 def main() -> None:
     """Measure."""
     wanted = rounds.options(__doc__, rounds=5).parse_args()
-    with of_its_own() as stack:
+    with of_its_own(SPARK_SESSION=warm.WARM) as stack:
         stack.must("up")
         stack.must("seed")
         rounds.say("first run, of the sample fleet", stack.must("run"))
         hour = Hour(stack)
-        sides = {"the hourly run": lambda _: ours(stack, hour), "the stock submit": lambda _: stock(stack)}
+        sides = {
+            "the hourly run": lambda _: ours(stack, hour, warm.CLASSIC),
+            "the stock submit": lambda _: stock(stack),
+            "the hourly run on the warm session": lambda _: ours(stack, hour, warm.WARM),
+        }
         found = rounds.measured(sides, wanted)
-    mine, other = found.values()
-    missing = [cost.without_driver for cost in mine]
-    figures.dump(
-        [
-            figures.ratio("P1", [cost.seconds for cost in mine], [cost.seconds for cost in other]),
-            figures.absolute("P6", [cost.peak_bytes / 1e9 for cost in mine], [cost.peak_bytes / 1e9 for cost in other]),
-            figures.ratio("P8", missing, [cost.seconds for cost in mine]),
-        ],
-        wanted.out,
-    )
+    drivers, other, session = found.values()
+    figures.dump([*compared("", drivers, other), *compared(".warm", session, other)], wanted.out)
+
+
+def compared(which: str, mine: list[Cost], other: list[Cost]) -> list[Measured]:
+    """Return the figures of one way, whose ids end with ``which``."""
+    return [
+        figures.ratio(f"P1{which}", [cost.seconds for cost in mine], [cost.seconds for cost in other]),
+        figures.absolute(
+            f"P6{which}", [cost.peak_bytes / 1e9 for cost in mine], [cost.peak_bytes / 1e9 for cost in other]
+        ),
+        figures.ratio(f"P8{which}", [cost.without_driver for cost in mine], [cost.seconds for cost in mine]),
+    ]
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ BENCHMARKS = (
             Figure("P1", "an hourly run through Airflow ÷ one stock spark-submit", 1.0, "s"),
             Figure("P6", "peak memory of an hourly run; baseline: of the stock spark-submit", 4.0, "GB"),
             Figure("P8", "time of the run without a Spark driver ÷ the run", 0.1, "s"),
+            Figure("P1.warm", "the same on the warm session", 1.0, "s"),
+            Figure("P6.warm", "the same on the warm session", 4.0, "GB"),
+            Figure("P8.warm", "the same on the warm session: without a job's process", 0.1, "s"),
         ),
     ),
     Benchmark(

@@ -16,10 +16,11 @@ from smart_logistics.errors import SessionUnusable
 T = TypeVar("T")
 _REMOTE = "SPARK_REMOTE"
 # Of the first answer: the executor may have to start. Of a later one: the machine may be busy, a dead server is silent.
-_OPEN_SECONDS, _ANSWER_SECONDS, _ASK_EVERY_SECONDS = 60.0, 60.0, 10.0
+_OPEN_SECONDS, _ANSWER_SECONDS, _ASK_EVERY_SECONDS = 90.0, 180.0, 10.0
 _CLOSE_SECONDS = 5.0
 # A server that is gone is tried again for three seconds and not, as is the default, for ten minutes.
 _RETRIES = 4
+_closing = threading.Event()
 
 
 def is_shared() -> bool:
@@ -61,6 +62,7 @@ def close_session(session: SparkSession) -> None:
     if not is_shared():
         session.stop()
         return
+    _closing.set()
     with suppress(Exception):  # the work is done or has failed; the server notices by itself that we are gone
         _within(_CLOSE_SECONDS, session.stop, "end")
 
@@ -102,11 +104,12 @@ def _opened() -> SparkSession:
 
 def _watch(session: SparkSession) -> None:
     """End this process when the server falls silent: a call that waits for its answer would wait for ever."""
-    pause = threading.Event()
-    while not pause.wait(_ASK_EVERY_SECONDS):
+    while not _closing.wait(_ASK_EVERY_SECONDS):
         try:
             _within(_ANSWER_SECONDS, lambda: session.conf.get("spark.app.id"), "answer")
         except SessionUnusable as error:
+            if _closing.is_set():
+                return  # we hung up ourselves, in the middle of the question
             os.write(2, f"{error.what}\n".encode())
             os._exit(error.exit_code)
 
