@@ -16,6 +16,7 @@ from pyspark.sql.types import StructType
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import at_hand, tables
 from smart_logistics.lake.at_hand import Condition, Where
+from smart_logistics.lake.session import is_shared
 from smart_logistics.lake.tables import instant
 
 # More keys than this are looked up by their range alone.
@@ -105,12 +106,13 @@ class Reader:
 
     def frame_of(self, rows: pa.Table) -> DataFrame:
         """Return rows at hand as a frame."""
-        if not len(rows):
-            # Spark Connect reads no types off what has no rows; a column of no chunks Spark refuses altogether.
+        if not len(rows) and is_shared():
+            # Spark Connect reads no types off what has no rows. (Elsewhere this would be a scan, and no relation.)
             return self.spark.createDataFrame([], from_arrow_schema(rows.schema))
-        # Spark takes an empty chunk for the end and silently drops what follows.
+        # Spark takes an empty chunk for the end and silently drops what follows; a column of no chunks it refuses.
         whole = [rows[field.name].combine_chunks() for field in rows.schema]
-        return self.spark.createDataFrame(pa.Table.from_arrays(whole, schema=rows.schema))
+        empty = [pa.array([], field.type) for field in rows.schema]
+        return self.spark.createDataFrame(pa.Table.from_arrays(whole if len(rows) else empty, schema=rows.schema))
 
     def since(self, table: Table, stamp: int, *, column: str = "_changed_at") -> DataFrame:
         """Return the rows whose ``column`` is later than ``stamp``; file statistics leave out the older files."""
