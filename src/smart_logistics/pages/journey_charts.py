@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from smart_logistics.pages import charts, tiles
 from smart_logistics.pages.charts import Spec, moment, position, tooltip, utc
-from smart_logistics.views import curve
 from smart_logistics.views.routes import RouteMap
 from smart_logistics.views.shipment import Shipment
 
@@ -69,16 +68,10 @@ def of_routes(found: RouteMap, links: Sequence[str], outlines: str) -> Spec:
 
 def of_curve(shipment: Shipment) -> Spec:
     """Return the temperature curve: limits, excursions shaded, gaps, truck changes, readings that do not count."""
-    points, low, high = shipment.points, shipment.row["min_threshold"], shipment.row["max_threshold"]
+    low, high = shipment.row["min_threshold"], shipment.row["max_threshold"]
     drawn = [
-        {
-            "at": moment(points[i].at),
-            "temperature": points[i].temperature,
-            "stretch": number,
-            "truck": shipment.readings[i].truck_id,
-        }
-        for number, part in enumerate(curve.thinned(points, shipment.hold))
-        for i in part
+        {"at": moment(one.at), "temperature": one.temperature, "stretch": stretch, "truck": one.truck_id}
+        for stretch, one in shipment.drawn
     ]
     layers: list[Spec] = []
     if low is not None and high is not None:

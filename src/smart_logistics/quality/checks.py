@@ -131,7 +131,7 @@ REBUILT = _error("rebuilt", "rows that differ from those made again from the lay
 CHAIN = _error(
     "chain",
     "1 where an entry is not what was written, or is missing",
-    "`logistics verify` says the same of now; see what a decision was in a report or mail of before",
+    "`logistics verify` names the entry: compare it with an earlier report of its shipment, and find who writes there",
 )
 
 _RULES_OR_SOURCE = "look at the reasons: `SELECT * FROM bronze.rejected_records ORDER BY rejected_at DESC`"

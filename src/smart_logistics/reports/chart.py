@@ -16,7 +16,6 @@ import fontpkg_fira_sans
 import vl_convert
 
 from smart_logistics.reports.words import number
-from smart_logistics.views import curve
 from smart_logistics.views.shipment import Shipment
 
 FONT = "Fira Sans"
@@ -30,12 +29,7 @@ _rendering = threading.Lock()
 
 def specification(shipment: Shipment) -> dict[str, Any]:
     """Return the curve with its limits, excursions, gaps and changes of truck."""
-    points, hold = shipment.points, shipment.hold
-    values = [
-        {"t": _ms(points[index].at), "c": points[index].temperature, "part": number}
-        for number, part in enumerate(curve.thinned(points, hold))
-        for index in part
-    ]
+    values = [{"t": _ms(one.at), "c": one.temperature, "part": stretch} for stretch, one in shipment.drawn]
     layers = [
         _spans(_excursions(shipment), _WARM, 0.25),
         _spans([(gap.start, gap.end) for gap in shipment.gaps], _GAP, 0.25),

@@ -72,10 +72,17 @@ def last_runs(snapshot: Snapshot, now: datetime, dag_id: str) -> list[Row]:
 
 def usual_seconds(snapshot: Snapshot, dag_id: str) -> float | None:
     """Return the median time of a DAG's last good runs, backfills aside; None where there are too few to say."""
+    newest_end = newest(snapshot, PIPELINE_RUNS, "ended_at")
+    if newest_end is None:
+        return None
     good = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success") & pc.field("duration_s").is_valid()
-    rows = snapshot.rows(PIPELINE_RUNS, ("ended_at", "duration_s", "run_type"), good).sort_by("ended_at").to_pylist()
-    last = [row["duration_s"] for row in rows if row["run_type"] != "backfill"][-USUAL_RUNS:]
-    return median(last) if len(last) >= USUAL_NEEDS else None
+    # Those of an hourly DAG are all in the last days; of one that runs each week every file is read.
+    for where in (good & since("ended_at", newest_end - WINDOW), good):
+        rows = snapshot.rows(PIPELINE_RUNS, ("ended_at", "duration_s", "run_type"), where).sort_by("ended_at")
+        times = [row["duration_s"] for row in rows.to_pylist() if row["run_type"] != "backfill"][-USUAL_RUNS:]
+        if len(times) == USUAL_RUNS:
+            break
+    return median(times) if len(times) >= USUAL_NEEDS else None
 
 
 def gates(snapshot: Snapshot) -> list[Gate]:

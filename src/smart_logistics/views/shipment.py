@@ -77,6 +77,12 @@ class Shipment:
         """Its readings as a curve, all of them."""
         return [Point(one.at, one.temperature, one.deviation or 0.0) for one in self.readings]
 
+    @property
+    def drawn(self) -> list[tuple[int, Reading]]:
+        """The readings that a curve is drawn of (see ``curve.thinned``), each with the number of its stretch."""
+        parts = curve.thinned(self.points, self.hold)
+        return [(number, self.readings[index]) for number, part in enumerate(parts) for index in part]
+
     @cached_property
     def gaps(self) -> list[Gap]:
         """The times in which no reading came for longer than one holds."""

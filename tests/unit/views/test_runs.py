@@ -50,14 +50,17 @@ def test_the_last_runs_come_first_and_old_files_stay_closed(tmp_path: Path) -> N
 def test_usual_is_the_median_of_the_last_good_runs_for_pages_and_alerts_alike(tmp_path: Path) -> None:
     root = str(tmp_path)
     odd = [run("f", 1, "failed", 1.0), run("backfill", 2, seconds=1.0) | {"run_type": "backfill"}]
-    old = [run(f"old{n}", 100 + n, seconds=1.0) for n in range(20)]
+    old = [run(f"old{n}", 24 * 30 + n, seconds=1.0) for n in range(20)]
     put(root, PIPELINE_RUNS, [*odd, run("other", 1, seconds=1.0) | {"dag_id": "another"}])
     put(root, PIPELINE_RUNS, [run(f"r{n}", 3 + n, seconds=100.0 + n) for n in range(4)])
     assert runs.usual_seconds(Snapshot(root), DAG) is None
     put(root, PIPELINE_RUNS, [run("r4", 9, seconds=900.0)])
     assert runs.usual_seconds(Snapshot(root), DAG) == 102.0
     put(root, PIPELINE_RUNS, [run(f"s{n}", 20 + n, seconds=50.0) for n in range(5)])
+    there = {*Path(uri(root, PIPELINE_RUNS)).glob("*.parquet")}
     put(root, PIPELINE_RUNS, old)
+    (of_a_month_ago,) = {*Path(uri(root, PIPELINE_RUNS)).glob("*.parquet")} - there
+    of_a_month_ago.unlink()
     assert runs.usual_seconds(Snapshot(root), DAG) == deadlines.usual_run_seconds(root, DAG) == 75.0
     assert runs.usual_seconds(Snapshot(str(tmp_path / "empty")), DAG) is None
 
