@@ -43,7 +43,7 @@ def test_a_task_is_cleared_or_marked_while_it_runs(
         assert job.asked == 1, "killed without having been asked"
         ended(stack)
         assert job.starts == (2 if state == "cleared" else 1)
-    assert tries(stack, JOB) > before
+        assert tries(stack, JOB) > before
 
 
 @contextmanager
