@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FloatRect, Page
 
 from smart_logistics import settings
 from smart_logistics.orchestration.api import AirflowApi, Credentials
@@ -19,6 +19,7 @@ from tests.unit.pages import browser as chromium
 
 # Where pictures for docs/ go; without it none is taken.
 PICTURES = os.environ.get("PAGES_SCREENSHOTS", "")
+_HIGHEST = 1600
 
 
 @dataclass
@@ -46,7 +47,10 @@ def picture(page: Page, name: str) -> None:
     if PICTURES:
         folder = Path(PICTURES)
         folder.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        width, height = page.evaluate("[innerWidth, document.documentElement.scrollHeight]")
+        # What is further down is more of the same rows.
+        clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, _HIGHEST)}
+        page.screenshot(path=folder / f"{name}.png", full_page=True, clip=clip)
 
 
 def api(stack: Stack) -> AirflowApi:
