@@ -90,7 +90,6 @@ def main() -> None:
     while os.getppid() == parent:
         if why := keeper.look():
             say(f"{why}: ends, to be started again")
-            sys.stderr.flush()
             os._exit(1)
         time.sleep(_LOOK_SECONDS)
 

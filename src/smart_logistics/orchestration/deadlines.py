@@ -25,7 +25,7 @@ from smart_logistics.orchestration import access, alerts, connections, stats
 from smart_logistics.orchestration.api import AirflowApi
 from smart_logistics.orchestration.queued import RunQueued
 from smart_logistics.settings import Settings
-from smart_logistics.views import runs
+from smart_logistics.views.runs import USUAL_NEEDS, USUAL_RUNS
 
 _log = logging.getLogger(__name__)
 _STILL_RUNNING = ("queued", "running")
@@ -34,16 +34,19 @@ UNUSUAL = "run takes unusually long"
 
 def of_run(given: Settings) -> list[DeadlineAlert]:
     """Return the deadlines of a DAG's runs."""
-    counted = [_alert(name, RunQueued(), minutes, severity) for name, minutes, severity in _limits(given)]
-    usual = DeadlineReference.AVERAGE_RUNTIME(max_runs=runs.USUAL_RUNS, min_runs=runs.USUAL_NEEDS)
-    return [*counted, _alert(UNUSUAL, usual, given["RUN_UNUSUAL_MINUTES"], WARNING)]
+    queued, usual = RunQueued(), DeadlineReference.AVERAGE_RUNTIME(max_runs=USUAL_RUNS, min_runs=USUAL_NEEDS)
+    return [
+        _alert(name, usual if name == UNUSUAL else queued, minutes, severity)
+        for name, minutes, severity in _limits(given)
+    ]
 
 
 def _limits(given: Settings) -> tuple[tuple[str, int, str], ...]:
-    """Return name, minutes after queueing and severity of what is counted."""
+    """Return name, minutes and severity of each: minutes after queueing, or beyond what is usual."""
     return (
         ("run is slow", given["RUN_WARNING_MINUTES"], WARNING),
         ("run takes too long", given["RUN_DEADLINE_MINUTES"], BREACH),
+        (UNUSUAL, given["RUN_UNUSUAL_MINUTES"], WARNING),
     )
 
 
@@ -62,12 +65,10 @@ def on_missed(context: dict[str, Any], name: str, minutes: int, severity: str) -
     if run["state"] not in _STILL_RUNNING or run["run_type"] == "backfill":
         _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], run["run_type"], run["state"])
         return
-    if name != UNUSUAL and _since_queued(run) < timedelta(minutes=minutes):
-        _log.info("%s was queued again since; the watch counts from there", run["dag_run_id"])
-        return
-    if name == UNUSUAL and not _is_unusual(run, minutes):
-        # Airflow's average counts failed runs and backfills too; where that calls too early, the watch looks again.
-        _log.info("%s does not take unusually long against the last good runs", run["dag_run_id"])
+    if not _is_overdue(run, name, minutes):
+        # It was cleared, and queued again; or Airflow's average called too early, in which failed runs and backfills
+        # count, too. The watch looks again.
+        _log.info("no alert of %s yet: %s", run["dag_run_id"], name)
         return
     _tell(run, name, minutes, severity)
 
@@ -85,6 +86,11 @@ def _tell(run: Mapping[str, Any], name: str, minutes: int, severity: str) -> Non
 
 def _since_queued(run: Mapping[str, Any]) -> timedelta:
     return datetime.now(UTC) - datetime.fromisoformat(str(run["queued_at"]))
+
+
+def _is_overdue(run: Mapping[str, Any], name: str, minutes: int) -> bool:
+    """Return whether a run has passed one of ``_limits``, counted from when it was queued last."""
+    return _is_unusual(run, minutes) if name == UNUSUAL else _since_queued(run) >= timedelta(minutes=minutes)
 
 
 def _is_unusual(run: Mapping[str, Any], minutes: int) -> bool:
@@ -164,19 +170,12 @@ def look_at_runs_under_way(dag_id: str, given: Settings) -> None:
         for run in runs:
             run_id = run["dag_run_id"]
             _record_slow(deadlines.slow_tasks(lakehouse, dag_id, run_id, running[run_id]))
-            for name, minutes, severity in _overdue(run, given):
+            for name, minutes, severity in _limits(given):
                 missed = Missed(dag_id, run_id, name, severity, datetime.now(UTC), float(minutes), "")
-                if not deadlines.is_recorded(lakehouse, missed):
+                if _is_overdue(run, name, minutes) and not deadlines.is_recorded(lakehouse, missed):
                     _tell(run, name, minutes, severity)
     except Exception:  # noqa: BLE001 - as above
         _log.exception("the times of the running tasks could not be compared")
-
-
-def _overdue(run: Mapping[str, Any], given: Settings) -> list[tuple[str, int, str]]:
-    """Return which deadlines a run has passed, as ``_limits`` has them."""
-    taken, unusual = _since_queued(run), given["RUN_UNUSUAL_MINUTES"]
-    passed = [limit for limit in _limits(given) if taken > timedelta(minutes=limit[1])]
-    return [*passed, (UNUSUAL, unusual, WARNING)] if _is_unusual(run, unusual) else passed
 
 
 def look_at_tasks(dag_id: str, run_ids: list[str]) -> None:
