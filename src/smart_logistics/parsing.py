@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+# Which session jobs compute on: a driver for each, or the one that the stack keeps.
+CLASSIC, WARM = "classic", "warm"
 # As it stands in a content security policy: nothing that could end its directive.
 _HOST = re.compile(r"[A-Za-z0-9.-]+")
 
@@ -37,8 +39,8 @@ def port(text: str) -> int:
 
 def session(text: str) -> str:
     """Read which session jobs compute on."""
-    if text.strip() not in ("classic", "warm"):
-        raise ValueError("must be classic or warm")
+    if text.strip() not in (CLASSIC, WARM):
+        raise ValueError(f"must be {CLASSIC} or {WARM}")
     return text.strip()
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from smart_logistics import settings
+from smart_logistics import parsing, settings
 from smart_logistics.errors import ConfigurationError, SessionUnusable
 from smart_logistics.jobs import catalog, submit, warm
 from smart_logistics.jobs.catalog import Job
@@ -62,7 +62,7 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
         given = submit.environment(job, source_dsn=dsn, master=master)
         return _run(command, given | (session.variables() if session else {}))
 
-    if loaded["SPARK_SESSION"] == warm.WARM:
+    if loaded["SPARK_SESSION"] == parsing.WARM:
         session = warm.choose(home.root, job, master=master, lakehouse=loaded.lakehouse, conf=site)
         if isinstance(session, warm.Session):
             code = submitted(session)

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from smart_logistics.jobs.catalog import PIPELINE, Job
 
-CLASSIC, WARM = "classic", "warm"
 # Below the stack's home.
 KEPT = Path("config", "spark-session.json")
 SCRIPT = Path(__file__).with_name("warm_session.py")

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import (
 )
 from airflow.sdk.log import mask_secret
 
-from smart_logistics import settings
+from smart_logistics import parsing, settings
 from smart_logistics.errors import ConfigurationError
 from smart_logistics.jobs import catalog, submit, warm
 from smart_logistics.jobs.catalog import Job
@@ -105,7 +105,7 @@ def setting(name: str) -> Any:
 
 def warm_session(job: Job, master: str, is_cluster_mode: bool) -> warm.Session | None:
     """Return the session that a job is to use; None where it has a driver of its own, which the log explains."""
-    if is_cluster_mode or setting("SPARK_SESSION") != warm.WARM:
+    if is_cluster_mode or setting("SPARK_SESSION") != parsing.WARM:
         return None
     conf = submit.spark_conf(setting("SPARK_CONF"), job)
     found = warm.choose(settings.load().home, job, master=master, lakehouse=lakehouse(), conf=conf)

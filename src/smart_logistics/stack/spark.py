@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from smart_logistics import parsing
 from smart_logistics.errors import EnvironmentFault
 from smart_logistics.jobs import submit, warm
 from smart_logistics.lake import spark_conf
@@ -71,7 +72,7 @@ def is_local_cluster(settings: Settings) -> bool:
 
 def has_session(settings: Settings) -> bool:
     """Tell whether the stack starts a warm session: asked for, on our own cluster, for tables on this machine."""
-    return settings["SPARK_SESSION"] == warm.WARM and is_local_cluster(settings) and "://" not in settings.lakehouse
+    return settings["SPARK_SESSION"] == parsing.WARM and is_local_cluster(settings) and "://" not in settings.lakehouse
 
 
 def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
