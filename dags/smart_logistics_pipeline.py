@@ -11,6 +11,9 @@ came, and the rest runs on. *data_quality_check* failing at once, without retrie
 *error* failed: everything is recorded in `ops.dq_metrics`, the mail names the check, and a retry would say the same.
 Any other task has tried four times when it is red; the last lines of its log say what failed, why, and what to do.
 
+**What else can it be asked?** *Trigger* opens a form: make Silver or Gold again from the layer below, for some days or
+all, and *dry run*, in which each task says what it would write and writes nothing. docs/running.md says what each does.
+
 **Where to look.** `logistics query "SELECT * FROM ops.task_runs ORDER BY started_at DESC"` for times and errors of
 every try; `bronze.rejected_records` for what was not taken, with its reason.
 """
@@ -23,7 +26,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule
 
 from smart_logistics import settings
-from smart_logistics.orchestration import deadlines
+from smart_logistics.orchestration import deadlines, requests
 from smart_logistics.orchestration.policies import spark_job, task_defaults
 from smart_logistics.orchestration.run_end import on_run_end
 from smart_logistics.orchestration.sensor import LandingSensor
@@ -42,6 +45,7 @@ with DAG(
     default_args=task_defaults(GIVEN),
     dagrun_timeout=timedelta(minutes=GIVEN["RUN_TIMEOUT_MINUTES"]),
     deadline=deadlines.of_run(GIVEN),
+    params=requests.form(),
     on_success_callback=on_run_end,
     on_failure_callback=on_run_end,
     tags=["cold-chain", "lakehouse"],

@@ -8,7 +8,8 @@ from typing import Any
 
 from smart_logistics.contracts import ALL_TABLES
 from smart_logistics.jobs import gold_aggregate, silver_iot, silver_transactional
-from smart_logistics.jobs.runner import Context
+from smart_logistics.jobs.request import USUAL, Request
+from smart_logistics.jobs.runner import Context, planned
 from smart_logistics.lake.store import Lake
 from smart_logistics.lake.tables import open_table
 from tests.oracle.load import Lakehouse
@@ -22,12 +23,13 @@ JOBS = {
 _SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": 60}
 
 
-def run_pipeline(lake: Lake) -> dict[str, Mapping[str, Any]]:
+def run_pipeline(lake: Lake, request: Request = USUAL, **settings: int) -> dict[str, Mapping[str, Any]]:
     """Run Silver and Gold; return each job's result."""
     results = {}
     for name, job in JOBS.items():
         lake.job = name
-        results[name] = job(Context(lake, "run", "", _SETTINGS))
+        ctx = Context(lake, "run", "", _SETTINGS | settings, request)
+        results[name] = planned(ctx, job) if request.dry_run else job(ctx)
     return results
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from rich.table import Table
 from smart_logistics import settings
 from smart_logistics.cli.rendering import visible
 from smart_logistics.errors import LogisticsError
-from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT
+from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT, PIPELINE
+from smart_logistics.jobs.request import DRY_RUN
 from smart_logistics.orchestration.api import AirflowApi, AirflowUnavailable, Credentials, NotFound
 from smart_logistics.orchestration.run_record import ERROR_KEY, LOST, record_ended
 
@@ -71,8 +73,8 @@ class Outcome:
         }
 
 
-def run_pipeline(dag_id: str, timeout: float) -> Outcome:
-    """Trigger a run and wait for its end, at most ``timeout`` seconds.
+def run_pipeline(dag_id: str, timeout: float, asked: Mapping[str, Any] | None = None) -> Outcome:
+    """Trigger a run, ``asked`` for what its form has fields for, and wait for its end, at most ``timeout`` seconds.
 
     Raises:
         ConfigurationError: no stack was started in this home.
@@ -89,11 +91,13 @@ def run_pipeline(dag_id: str, timeout: float) -> Outcome:
             console.print(
                 f"{escape(active[0]['dag_run_id'])} is {active[0]['state']}; this run waits until it has ended"
             )
-        run_id = api.trigger(dag_id)
+        run_id = api.trigger(dag_id, asked)
         console.print(f"run [bold]{escape(run_id)}[/]")
         outcome = _watch(api, dag_id, run_id, deadline, console)
         _tell_failures(api, outcome, console)
         _tell_files(api, outcome, console)
+        if asked and asked.get(DRY_RUN):
+            _tell_plan(api, outcome, console)
         if outcome.state in _ENDED:
             _record(api, dag_id, loaded.lakehouse, console)
     if outcome.exit_code == TIMED_OUT:
@@ -178,6 +182,24 @@ def _tell_files(api: AirflowApi, outcome: Outcome, console: Console) -> None:
     told = api.counts(outcome.run["dag_id"], outcome.run["dag_run_id"], BRONZE_INGEST_IOT.name)
     for line in file_troubles(told):
         console.print(f"[yellow]{escape(line)}[/]")
+
+
+def _tell_plan(api: AirflowApi, outcome: Outcome, console: Console) -> None:
+    """Print what each task of a dry run would do."""
+    for name in PIPELINE:
+        told = api.counts(outcome.run["dag_id"], outcome.run["dag_run_id"], name)
+        for line in plan_lines(name, told):
+            console.print(escape(line))
+
+
+def plan_lines(name: str, told: Mapping[str, Any]) -> list[str]:
+    """Return what a person is told of one task's plan (see ``jobs.runner.planned``)."""
+    if not told.get("dry_run"):
+        return []
+    rows, said = told.get("would_write") or {}, told.get("would_say") or {}
+    lines = [f"{name} would write {count} rows of {table}" for table, count in sorted(rows.items())]
+    # A job that plans without its tables says it in its own words.
+    return lines or [f"{name} would find {json.dumps(said)}"]
 
 
 def file_troubles(told: Mapping[str, Any]) -> list[str]:

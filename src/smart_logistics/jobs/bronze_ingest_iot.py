@@ -34,7 +34,7 @@ from smart_logistics.lake.session import need_driver
 from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
 from smart_logistics.sources.claim import Batch, SealedFile, claim, left_behind, unfinished
-from smart_logistics.sources.landing import Folders, eligible, is_zipped
+from smart_logistics.sources.landing import Folders, batch_folders, eligible, is_zipped
 from smart_logistics.sources.telemetry_frame import FileToParse, parsed
 from smart_logistics.sources.verdict import DUPLICATE, FAILED, LOADED, Outcome, shown, to_parse, verdicts
 
@@ -69,6 +69,18 @@ def run(ctx: Context) -> Mapping[str, object]:
         if new is not None:
             done += _finish(ctx.lake, new)
     return _result(done, left)
+
+
+def plan(ctx: Context) -> Mapping[str, object]:
+    """Return what lies there to be taken now: files and their bytes, and batches that a run left unfinished."""
+    folders = Folders(Path(ctx.landing))
+    with _folder_errors(folders):
+        names = eligible(folders.landing, ctx.setting("SETTLE_SECONDS"))
+        return {
+            "files": len(names),
+            "bytes": sum((folders.landing / name).stat().st_size for name in names),
+            "unfinished_batches": len([*batch_folders(folders)]),
+        }
 
 
 def _finish(lake: Lake, batch: Batch) -> list[SealedFile]:
@@ -202,4 +214,4 @@ def _folder_errors(folders: Folders) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(catalog.BRONZE_INGEST_IOT, run)
+    main(catalog.BRONZE_INGEST_IOT, run, plan=plan)

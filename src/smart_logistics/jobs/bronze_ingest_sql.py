@@ -68,6 +68,17 @@ def run(ctx: Context) -> Mapping[str, object]:
     }
 
 
+def plan(ctx: Context) -> Mapping[str, object]:
+    """Return how many rows of each source table may be new, and which tables would be read in full."""
+    with snapshot_of(dsn.parse(require_environment("LOGISTICS_SOURCE_DSN")), SOURCE_TABLES) as connection:
+        extractions = _prepared(ctx, connection)
+        may_be_new = {one.source.name: one.look().rows for one in extractions}
+    return {
+        "may_be_new": {name: rows for name, rows in may_be_new.items() if rows},
+        "full_reads": [one.source.name for one in extractions if one.why_full],
+    }
+
+
 def _prepared(ctx: Context, connection: SnapshotConnection) -> list[RowExtraction]:
     """Look at the source's tables and Bronze's, and refuse a source that breaks the contract."""
     relations = connection.relations(SOURCE_TABLES)
@@ -186,4 +197,4 @@ def _should_move(one: RowExtraction) -> bool:
 
 
 if __name__ == "__main__":
-    main(catalog.BRONZE_INGEST_SQL, run)
+    main(catalog.BRONZE_INGEST_SQL, run, plan=plan)

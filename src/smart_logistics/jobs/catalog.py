@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from smart_logistics.jobs.request import FIELDS, option
+
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -17,7 +19,7 @@ FOLDER = Path(__file__).resolve().parent
 class Job:
     """A script of this folder, what it is for, and what it is given beside ``--run-id`` and ``--lakehouse``.
 
-    ``failure`` is what it mostly means that it failed.
+    ``failure`` is what it mostly means that it failed. One that ``takes_requests`` is told what was asked of its run.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Job:
     settings: tuple[str, ...] = ()
     reads_source: bool = False
     reads_landing: bool = False
+    takes_requests: bool = True
     failure: str = "the lakehouse or the cluster cannot be reached or written"
 
     @property
@@ -32,13 +35,27 @@ class Job:
         """Absolute path of the PySpark script."""
         return str(FOLDER / f"{self.name}.py")
 
-    def arguments(self, *, run_id: str, lakehouse: str, landing: str, setting: Callable[[str], str]) -> list[str]:
-        """Return the script's arguments; ``setting`` gives the text (or template) of a JOB setting by its name."""
+    def arguments(
+        self,
+        *,
+        run_id: str,
+        lakehouse: str,
+        landing: str,
+        setting: Callable[[str], str],
+        asked: Callable[[str], str] | None = None,
+    ) -> list[str]:
+        """Return the script's arguments.
+
+        ``setting`` gives the text (or template) of a JOB setting by its name, ``asked`` that of a field of a request.
+        """
         arguments = ["--run-id", run_id, "--lakehouse", lakehouse]
         if self.reads_landing:
             arguments += ["--landing", landing]
         for name in self.settings:
             arguments += ["--" + name.lower().replace("_", "-"), setting(name)]
+        if asked is not None and self.takes_requests:
+            # One word each: an empty one on its own is dropped by some who start programs.
+            arguments += [f"{option(field)}={asked(field)}" for field in FIELDS]
         return arguments
 
 
@@ -71,6 +88,7 @@ FULL_AUDIT = Job(
     "full_audit",
     "check all that the tables hold, and make Silver and Gold again to compare",
     ("HOLD_MINUTES",),
+    takes_requests=False,
     failure="a table is not what it should be: `ops.dq_metrics` and [quality](quality.md) say which",
 )
 

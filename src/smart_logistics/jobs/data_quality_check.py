@@ -51,5 +51,12 @@ def run(ctx: Context) -> Mapping[str, object]:
     return conclude(outcomes, ctx.run_id)
 
 
+def plan(ctx: Context) -> Mapping[str, object]:
+    """Return which tables have something that no check has looked at."""
+    still = Still(ctx.lake.spark, ctx.lake.root, ctx.lake.job)
+    window = Window(still, metrics.seen_before(still.state(DQ_METRICS).delta, ctx.run_id, ctx.lake.job))
+    return {"tables": [table.full_name for table in window.changed()]}
+
+
 if __name__ == "__main__":
-    main(catalog.DATA_QUALITY_CHECK, run, producers=PRODUCERS)
+    main(catalog.DATA_QUALITY_CHECK, run, plan=plan, producers=PRODUCERS)

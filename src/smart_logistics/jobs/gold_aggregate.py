@@ -8,19 +8,22 @@ half done.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts import silver
-from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS, TABLES, TEMPERATURE_EXCURSIONS
+from smart_logistics.contracts.gold import HOLD_PROPERTY, LAYER, SHIPMENT_ANALYTICS, TABLES, TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.model import Table
+from smart_logistics.contracts.rules import EARLIEST_READING
 from smart_logistics.failpoints import reached
 from smart_logistics.gold import affected, analytics, assignments, excursions, points, temperatures
 from smart_logistics.gold.windows import under_way, within
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.gold_figures import Figures, Judged
+from smart_logistics.jobs.request import Request
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake.at_hand import Where
 from smart_logistics.lake.changes import difference
@@ -28,6 +31,8 @@ from smart_logistics.lake.operations import OPERATION
 from smart_logistics.lake.reading import Reader, among
 from smart_logistics.lake.store import Lake, instant_literal
 
+# Before any reading that counts.
+_EARLIEST_DAY = date.fromisoformat(EARLIEST_READING[:10])
 PRODUCERS = ("silver_transactional", "silver_iot")
 # By what changed since then a parent concerns Gold: only these columns of it are read here.
 _PARENTS = (
@@ -46,20 +51,22 @@ def run(ctx: Context) -> Mapping[str, object]:
     """
     lake, hold = ctx.lake, ctx.setting("HOLD_MINUTES")
     seen = min(lake.progress(table) for table in TABLES)
-    everything = lake.table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY) != str(hold)
-    if not everything and not any(_has_news(lake, table, seen) for table in silver.TABLES):
+    other_hold = lake.table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY) != str(hold)
+    again = ctx.request.makes_again(LAYER)
+    if not other_hold and not again and not any(_has_news(lake, table, seen) for table in silver.TABLES):
         return {"rows": 0, "shipments": 0, "excursions": 0}
-    if everything:
+    if other_hold:
         # Rows of two holds must not stand beside each other unnoticed, wherever this ends.
         lake.set_table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY, f"changing to {hold}")
         reached("gold_aggregate.announced")
     stamp = lake.new_stamp()
-    batch = _Batch(lake, seen, hold, everything=everything)
+    everything = other_hold or (again and not ctx.request.is_windowed)
+    batch = _Batch(lake, seen, hold, everything=everything, window=ctx.request if again else None)
     try:
         counts = batch.run(stamp)
     finally:
         batch.forget()
-    if everything:
+    if other_hold:
         lake.set_table_property(SHIPMENT_ANALYTICS, HOLD_PROPERTY, str(hold))
     return counts
 
@@ -135,9 +142,9 @@ class _Batch(Wanted):
 
     lake: Lake
 
-    def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool) -> None:
+    def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool, window: Request | None = None) -> None:
         super().__init__(lake, hold)
-        self.seen, self._is_whole = seen, everything or not seen
+        self.seen, self._is_whole, self._window = seen, everything or not seen, window
         self._readings: DataFrame | None = None
 
     def run(self, stamp: int) -> Mapping[str, object]:
@@ -146,11 +153,13 @@ class _Batch(Wanted):
         known = self.lake.literals(ids, [_ID])[_ID]
         shipments = self.keep(self.lake.lookup(silver.SHIPMENT_VERSIONS, _ID, ids, known=known))
         months, count = self._months(shipments)
-        there = self._there(months, known)
-        judged = self._judged(ids, shipments, known, there) if count else self._nothing(ids)
+        there: Where = [] if self._is_whole else self._there(months, known)
+        # Where Gold is made again and Silver holds nothing, what Gold holds must go.
+        idle = not count and (self._window is None or self._window.is_windowed)
+        judged = self._nothing(ids) if idle else self._judged(ids, shipments, known, there)
         reached("gold_aggregate.computed")
         Figures(self.lake, self.hold, self.keep).merge(judged, stamp, whole=self._is_whole)
-        if not count:
+        if idle:
             for table in (TEMPERATURE_EXCURSIONS, SHIPMENT_ANALYTICS):
                 self.lake.advance(table, stamp)
             return {"rows": 0, "shipments": 0, "excursions": 0}
@@ -174,7 +183,9 @@ class _Batch(Wanted):
     def affected(self) -> DataFrame:
         """Return the ids of the shipments that must be judged again."""
         if self._is_whole:
-            return self.lake.read(silver.SHIPMENT_VERSIONS).select(_ID).distinct()
+            # Those, too, that only Gold knows: where Silver does not say so, no row of theirs should be there.
+            known = (silver.SHIPMENT_VERSIONS, SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS)
+            return reduce(DataFrame.union, [self.lake.read(table).select(_ID) for table in known]).distinct()
         found = [self.lake.since(silver.SHIPMENT_VERSIONS, self.seen).select(_ID)]
         for table, column in _PARENTS:
             if _has_news(self.lake, table, self.seen):
@@ -188,7 +199,21 @@ class _Batch(Wanted):
         if _has_news(self.lake, silver.IOT_TELEMETRY, self.seen):
             self._readings = self.keep(self.lake.since(silver.IOT_TELEMETRY, self.seen).select("truck_id", "event_ts"))
             found.append(affected.by_readings(self._readings, self.counting(self._carrying(self._readings))))
+        if self._window is not None:
+            found += self._of_days(self._window)
         return reduce(DataFrame.union, found).distinct()
+
+    def _of_days(self, window: Request) -> list[DataFrame]:
+        """Return the shipments that were created or carried on the days of a window; its readings count as new."""
+        where = [window.days("reading_date")]
+        measured = self.lake.rows(silver.IOT_TELEMETRY, where).select("truck_id", "event_ts")
+        self._readings = self.keep(measured if self._readings is None else self._readings.union(measured).distinct())
+        spans = [(window.from_day or _EARLIEST_DAY, window.to_day)]
+        carried = self.lake.rows(
+            silver.TRUCK_ASSIGNMENTS, under_way("assignment_start_time", "assignment_end_time", spans)
+        )
+        created = self.lake.rows(silver.SHIPMENT_VERSIONS, [window.instants("created_at")])
+        return [created.select(_ID), affected.by_assignments(carried)]
 
     def _assignments_of(self, vehicles: DataFrame) -> DataFrame:
         return self.lake.lookup(silver.TRUCK_ASSIGNMENTS, "vehicle_id", vehicles.select("vehicle_id"))

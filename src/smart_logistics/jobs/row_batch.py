@@ -21,7 +21,6 @@ from pyspark.sql import functions as F
 from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.bronze import REJECTED_RECORDS, SOURCE_DELETES
 from smart_logistics.contracts.model import Table
-from smart_logistics.contracts.silver import USED_BY_GOLD
 from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
@@ -263,16 +262,7 @@ class RowBatch:
 
     def commit(self, *, orphans: bool = False) -> None:
         """Merge the settled rows into a table of latest versions."""
-        wanted = self.settle(orphans=orphans)
-        names = self.target.column_names
-        if self.source.name in USED_BY_GOLD:
-            wanted = latest.with_used_changed_at(wanted, USED_BY_GOLD[self.source.name], self._now)
-        if "_former_shipment_ids" in names:
-            wanted = latest.with_former_shipments(wanted)
-        compared = [name for name in names if name != "_changed_at"]
-        if "is_deleted" not in names:
-            compared = [name for name in compared if name in (*self.source.column_names, "_ingested_at")]
-        changes = latest.changes(wanted, compared).withColumn("_changed_at", self._now)
+        changes = latest.differing(self.settle(orphans=orphans), self.target, self.source, self._now)
         self.changed = self.lake.merge(self.target, changes, self.stamp, advance=self.has_news)
 
     def run(self, parents: Mapping[str, DataFrame] | None = None, *, retry: bool = False) -> None:

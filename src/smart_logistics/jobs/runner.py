@@ -24,6 +24,8 @@ from smart_logistics.errors import (
 )
 from smart_logistics.jobs import marks
 from smart_logistics.jobs.catalog import Job
+from smart_logistics.jobs.planned import PlannedLake
+from smart_logistics.jobs.request import FIELDS, USUAL, Request, option
 from smart_logistics.jobs.told import ToldLake
 from smart_logistics.lake import constraints
 from smart_logistics.lake.session import close_session, is_shared, open_session
@@ -34,12 +36,13 @@ _CONTINUES = "see the task's log; the retry continues from where it was"
 
 @dataclass(frozen=True)
 class Context:
-    """What a job works with: the lake, the run's id, its landing folder and the text of its settings."""
+    """What a job works with: the lake, the run's id, its landing folder, its settings, and what was asked of it."""
 
     lake: Lake
     run_id: str
     landing: str
     values: Mapping[str, int]
+    request: Request = USUAL
 
     def setting(self, name: str) -> int:
         """Return a JOB setting that the catalog names for this job."""
@@ -58,24 +61,39 @@ def parse(job: Job, argv: list[str]) -> argparse.Namespace:
         parser.add_argument(
             "--" + name.lower().replace("_", "-"), type=setting.parse, default=setting.parse(setting.default or "")
         )
+    if job.takes_requests:
+        for field in FIELDS:
+            parser.add_argument(option(field), default="")
     return parser.parse_args(argv)
 
 
-def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers: tuple[str, ...] = ()) -> None:
+Body = Callable[[Context], Mapping[str, object]]
+
+
+def main(job: Job, run: Body, *, plan: Body | None = None, producers: tuple[str, ...] = ()) -> None:
     """Run a job's body under its lock and end the process: 0 and a result line, or the error's exit code and a line.
 
-    ``producers`` are the jobs whose tables it reads: they may not be in the middle of a batch meanwhile.
+    ``producers`` are the jobs whose tables it reads: they may not be in the middle of a batch meanwhile. ``plan`` says,
+    in a dry run, what the body would do; without it the body itself runs on a lake that only counts.
     """
     arguments = parse(job, sys.argv[1:])
     _die_with_the_jvm()
     code = 0
     try:
         failpoints.arm(os.environ)
+        request = Request.of(vars(arguments) if job.takes_requests else {})
         spark = open_session(f"{job.name} {arguments.run_id}")
-        lake = ToldLake(spark, arguments.lakehouse, job.name)
         values = {name: getattr(arguments, name.lower()) for name in job.settings}
-        with lake.alone(producers=producers):
-            counts = run(Context(lake, arguments.run_id, getattr(arguments, "landing", ""), values))
+        kind = PlannedLake if request.dry_run else ToldLake
+        ctx = Context(
+            kind(spark, arguments.lakehouse, job.name),
+            arguments.run_id,
+            getattr(arguments, "landing", ""),
+            values,
+            request,
+        )
+        with ctx.lake.alone(producers=producers):
+            counts = planned(ctx, plan or run) if request.dry_run else run(ctx)
         marks.say(marks.RESULT, counts)
         close_session(spark)
     except LogisticsError as error:
@@ -83,6 +101,14 @@ def main(job: Job, run: Callable[[Context], Mapping[str, object]], *, producers:
     except (PySparkException, Py4JError, DeltaError) as error:
         code = _report(_of_engine(error))
     sys.exit(code)
+
+
+def planned(ctx: Context, body: Body) -> Mapping[str, object]:
+    """Return what a job would do: what ``body`` says, and the rows of each table that it would write."""
+    said = body(ctx)
+    rows = dict(ctx.lake.plan) if isinstance(ctx.lake, PlannedLake) else {}
+    # Under no name of a count: nothing of it has happened.
+    return {"dry_run": True, "would_write": rows, "would_say": said}
 
 
 def _report(error: LogisticsError) -> int:

@@ -19,7 +19,7 @@ from smart_logistics.contracts.bronze import REJECTED_RECORDS
 from smart_logistics.contracts.rules import NEIGHBOUR_HOURS, OPEN
 from smart_logistics.deadletters import held as on_hand
 from smart_logistics.failpoints import reached
-from smart_logistics.jobs import catalog
+from smart_logistics.jobs import catalog, readings_again
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
@@ -33,14 +33,20 @@ _REACH = timedelta(hours=2 * NEIGHBOUR_HOURS)
 
 
 def run(ctx: Context) -> Mapping[str, object]:
-    """Judge the new records; return how many there were, readings added, records rejected and flags changed."""
+    """Judge the new records; return how many there were, readings added, records rejected and flags changed.
+
+    Then, where the run was asked to, make the readings again, see ``readings_again``.
+    """
     lake = ctx.lake
     seen = lake.progress(TARGET)
-    if lake.progress(bronze.IOT_TELEMETRY, PRODUCER) <= seen:
-        return {"read": 0, "rows": 0, "rejected": 0, "flags_changed": 0}
+    counts: Mapping[str, object] = {"read": 0, "rows": 0, "rejected": 0, "flags_changed": 0}
     kept: list[DataFrame] = []
     try:
-        return _settle(ctx, seen, kept)
+        if lake.progress(bronze.IOT_TELEMETRY, PRODUCER) > seen:
+            counts = _settle(ctx, seen, kept)
+        if ctx.request.makes_again(silver.LAYER):
+            counts = {**counts, **readings_again.run(ctx, kept)}
+        return counts
     finally:
         for frame in kept:
             frame.unpersist()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 
-from smart_logistics.contracts.silver import EVENTS, SHIPMENT_VERSIONS
+from smart_logistics.contracts.silver import EVENTS, LAYER, SHIPMENT_VERSIONS
 from smart_logistics.contracts.source import SHIPMENT_STATUS_EVENTS, SHIPMENTS, SOURCE_TABLES
-from smart_logistics.jobs import catalog
+from smart_logistics.jobs import catalog, rows_again
 from smart_logistics.jobs.row_batch import PRODUCER, RowBatch
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake.changes import difference
@@ -20,7 +20,15 @@ _KEY = SHIPMENTS.key
 
 
 def run(ctx: Context) -> Mapping[str, object]:
-    """Judge and settle every source table; return versions judged (where known), rows changed and rejected."""
+    """Judge and settle every source table; return versions judged (where known), rows changed and rejected.
+
+    Then, where the run was asked to, make them again, see ``rows_again``.
+    """
+    counts = _settle(ctx)
+    return {**counts, **rows_again.run(ctx)} if ctx.request.makes_again(LAYER) else counts
+
+
+def _settle(ctx: Context) -> Mapping[str, object]:
     stamp = ctx.lake.new_stamp()
     letters = waiting(ctx.lake.root)
     batches = {

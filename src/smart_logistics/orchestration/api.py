@@ -105,9 +105,10 @@ class AirflowApi:
         """Let the DAG run."""
         self.request("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run now and return its id."""
-        return str(self.request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"])
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run now, with ``conf`` for the fields of its form, and return its id."""
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        return str(self.request("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def runs(
         self, dag_id: str, *, states: tuple[str, ...], limit: int, offset: int = 0, order_by: str = "-run_after"

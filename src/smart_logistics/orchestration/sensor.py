@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from smart_logistics.errors import SourceUnavailable
-from smart_logistics.orchestration import connections
+from smart_logistics.orchestration import connections, requests
 from smart_logistics.sources.landing import Folders, batch_folders, eligible
 
 if TYPE_CHECKING:
@@ -49,10 +49,17 @@ class LandingSensor(BaseSensorOperator):
     """Succeeds when there is something to ingest; skips when ``timeout`` passes without; fails on anything else."""
 
     def execute(self, context: Context) -> None:
-        """Look once, then hand over to the triggerer."""
+        """Look once, then hand over to the triggerer; a dry run waits for nothing.
+
+        Raises:
+            AirflowSkipException: a dry run found nothing.
+            SourceUnavailable: the landing folder could not be read.
+        """
         landing, settle_seconds = connections.landing(), connections.setting("SETTLE_SECONDS")
         if has_work(landing, settle_seconds):
             return
+        if requests.is_dry(context):
+            raise AirflowSkipException("dry run: no telemetry file lies there")
         self.log.info("nothing yet in %s; waiting up to %.0f s", landing, self.timeout)
         self.defer(
             trigger=LandingTrigger(

@@ -18,7 +18,7 @@ from airflow.sdk.log import mask_secret
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError, EnvironmentFault, SessionUnusable
 from smart_logistics.jobs import catalog, submit, tether, warm
-from smart_logistics.orchestration import connections, lineage, predecessor, stats
+from smart_logistics.orchestration import connections, lineage, predecessor, requests, stats
 from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def template_arguments(job: catalog.Job) -> list[str]:
         lakehouse=f"{{{{ var.value.{connections.LAKEHOUSE} }}}}",
         landing=f"{{{{ conn.{connections.LANDING}.extra_dejson.path }}}}",
         setting=lambda name: f"{{{{ var.value.{settings.BY_NAME[name].airflow_variable} }}}}",
+        asked=requests.template,
     )
 
 
@@ -210,6 +211,7 @@ class SparkJobOperator(SparkSubmitOperator):
             LogisticsError: of the class that the job's exit code and error line name.
         """
         began = time.monotonic()
+        self.outlets = [] if requests.is_dry(context) else self.outlets  # what only looked updates no asset
         try:
             counts = self._run(context)
         except BaseException as error:

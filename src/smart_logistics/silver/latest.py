@@ -9,7 +9,8 @@ from operator import and_
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from smart_logistics.contracts.silver import USED_CHANGED_AT
+from smart_logistics.contracts.model import Table
+from smart_logistics.contracts.silver import USED_BY_GOLD, USED_CHANGED_AT
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.lake.operations import INSERT, OPERATION, UPDATE
 from smart_logistics.silver.verdict import first_failure, normalised_plate, row_checks
@@ -123,3 +124,19 @@ def changes(wanted: DataFrame, compared: Sequence[str]) -> DataFrame:
     same = [F.col(name).eqNullSafe(F.col(f"_held.{name}")) for name in compared]
     operation = F.when(F.col("_held").isNull(), INSERT).when(~reduce(and_, same), UPDATE)
     return wanted.withColumn(OPERATION, operation).filter(F.col(OPERATION).isNotNull()).select(*compared, OPERATION)
+
+
+def differing(wanted: DataFrame, table: Table, source: SourceTable, now: Column) -> DataFrame:
+    """Return those of the ``settled`` rows that differ from what a ``table`` of latest versions holds.
+
+    In the table's columns, and marked as in ``lake.changes.difference``; changed ``now``.
+    """
+    names = table.column_names
+    if source.name in USED_BY_GOLD:
+        wanted = with_used_changed_at(wanted, USED_BY_GOLD[source.name], now)
+    if "_former_shipment_ids" in names:
+        wanted = with_former_shipments(wanted)
+    compared = [name for name in names if name != "_changed_at"]
+    if "is_deleted" not in names:
+        compared = [name for name in compared if name in (*source.column_names, "_ingested_at")]
+    return changes(wanted, compared).withColumn("_changed_at", now)

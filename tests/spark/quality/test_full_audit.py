@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.dispositions import EXCURSION_DISPOSITIONS, Decision, Via
-from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.dispositions import book
 from smart_logistics.dispositions.book import Request
@@ -24,37 +22,10 @@ from smart_logistics.lake.still import Still
 from smart_logistics.lake.store import Lake
 from smart_logistics.quality import checks, declared
 from tests.spark.quality import lakes
-from tests.spark.silver.builders import at
+from tests.spark.quality.silent import SILENT, rewrite
 
 Found = dict[tuple[str, str], dict[str, Any]]
 _SETTINGS = {"MAX_CLOCK_SKEW_MINUTES": 10, "HOLD_MINUTES": 60}
-# Old rows changed as no job would: the table, which rows, what becomes of them, and what the audit must say of it.
-SILENT: tuple[tuple[Table, dict[str, Any], dict[str, Any], str], ...] = (
-    (silver.CUSTOMERS, {"customer_id": 1}, {"name": "Mallory"}, "customer_id=1 differs"),
-    (
-        silver.IOT_TELEMETRY,
-        {"event_ts": at(0)},
-        {"is_outlier": True, "outlier_reason": "SPEED"},
-        "event_ts=2026-11-01 00:00:00 differs",
-    ),
-    (silver.SHIPMENT_VERSIONS, {"shipment_id": "S1", "version": 1}, {"destination_city": "Leh"}, "differs"),
-    (gold.SHIPMENT_ANALYTICS, {"shipment_id": "S1"}, {"mean_kinetic_temperature": 1.0}, "shipment_id=S1 differs"),
-    (gold.FLEET_DAILY, {"truck_id": "MH12AB1234"}, {"covered_minutes": 1.0}, "truck_id=MH12AB1234"),
-    (gold.ROUTE_DAILY, {"origin_city": "Pune"}, {"delay_minutes": 1.0}, "origin_city=Pune"),
-)
-
-
-def rewrite(lake: Lake, table: Table, where: dict[str, Any], values: dict[str, Any] | None) -> None:
-    """Change the rows that are as ``where`` says, or remove them, in a commit that no job made."""
-    found = DeltaTable(tables.uri(lake.root, table))
-    rows = found.to_pyarrow_table().to_pylist()
-    hit = [all(row[name] == value for name, value in where.items()) for row in rows]
-    assert any(hit)
-    kept = [row | (values or {}) if is_hit else row for row, is_hit in zip(rows, hit, strict=True)]
-    if values is None:
-        kept = [row for row, is_hit in zip(rows, hit, strict=True) if not is_hit]
-    schema = pa.schema(found.schema().to_arrow())
-    write_deltalake(found, pa.Table.from_pylist(kept, schema=schema), mode="overwrite")
 
 
 def audit(lake: Lake, run_id: str) -> dict[str, Any]:

@@ -157,6 +157,6 @@ def test_where_the_session_fails_the_same_try_goes_on_with_a_driver_of_its_own(
             warning=lambda text, *args: told.append(text % args), info=lambda *_: None, debug=lambda *_: None
         ),
     )
-    counts = operator.execute(SimpleNamespace())  # type: ignore[arg-type]
+    counts = operator.execute({})
     assert counts == {"rows": 1 if well else 2}
     assert any("is submitted with a driver of its own" in line for line in told) is not well

@@ -1,0 +1,46 @@
+"""Silver made again: which of all that ever came counts, and what is new about the letters of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from smart_logistics.contracts.rules import SUPERSEDED, Reprocessing
+from smart_logistics.silver import dead_letter
+
+_KEY, _AT = "_of_key", "_of_time"
+
+
+def _named(letters: DataFrame) -> DataFrame:
+    return letters.select(F.col("source_key").alias(_KEY), F.col("_ingested_at").alias(_AT)).distinct()
+
+
+def without_withdrawn(versions: DataFrame, key: Column, letters: DataFrame, corrected: Sequence[str] = ()) -> DataFrame:
+    """Return ``versions`` without those that a person took out of the game.
+
+    Args:
+        versions: of one table; ``key`` is what their letters call ``source_key``, with ``_ingested_at``.
+        key: the key as text.
+        letters: those of the table.
+        corrected: letters whose corrected record came as one of its own, and counts in the place of the first.
+    """
+    by_hand = (F.col("reprocessing_status") == Reprocessing.DISCARDED.value) & ~F.col("rejection_detail").endswith(
+        SUPERSEDED
+    )
+    withdrawn = _named(letters.filter(by_hand | F.col("record_id").isin(list(corrected))))
+    return versions.join(withdrawn, (key == F.col(_KEY)) & (F.col("_ingested_at") == F.col(_AT)), "left_anti")
+
+
+def unrecorded(new: DataFrame, letters: DataFrame) -> DataFrame:
+    """Return those of the ``new`` letters whose version has none among ``letters``, whatever became of that."""
+    there = _named(letters)
+    return new.join(there, (F.col("source_key") == F.col(_KEY)) & (F.col("_ingested_at") == F.col(_AT)), "left_anti")
+
+
+def now_valid(letters: DataFrame, valid: DataFrame, key: Column) -> DataFrame:
+    """Return the open ones of ``letters`` whose version is among the ``valid`` ones now, closed."""
+    found = valid.select(key.alias(_KEY), F.col("_ingested_at").alias(_AT)).distinct()
+    same = (F.col("source_key") == F.col(_KEY)) & (F.col("_ingested_at") == F.col(_AT))
+    return dead_letter.reprocessed(letters.filter(dead_letter.is_open()).join(found, same, "left_semi"))
