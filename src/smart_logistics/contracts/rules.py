@@ -100,6 +100,8 @@ class Reprocessing(Enum):
 
 # Ends the detail of a letter that a newer version of its record closed.
 SUPERSEDED = "; superseded"
+# Ends the detail of a letter whose record was found valid when its layer was made again: it is in Silver itself.
+VALID_AGAIN = "; valid when made again"
 OPEN = (Reprocessing.PENDING.value, Reprocessing.REVIEWED.value)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from smart_logistics.contracts import silver
 from smart_logistics.contracts.ops import DQ_METRICS
 from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog
@@ -38,7 +39,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     window = Window(still, metrics.seen_before(still.state(DQ_METRICS).delta, ctx.run_id, lake.job))
     with window.lake.settings_for(few=window.is_small):
         outcomes = measure(window, ctx.setting("HOLD_MINUTES"))
-        outcomes += measure_run(window, instant(stamp), ctx.run_id)
+        outcomes += measure_run(window, instant(stamp), ctx.run_id, made_again=ctx.request.makes_again(silver.LAYER))
         outcomes.append(recomputed(window))
     failed = any(outcome.status == FAIL for outcome in outcomes)
     settled = not failed and not any(o.check is checks.BEHIND and o.value for o in outcomes)

@@ -1,6 +1,7 @@
 """Readings made again from all that Bronze holds, or from some days of it, and merged where Silver differs.
 
-1. letters of records that are rejected now and have none, 2. letters closed whose records are valid now, 3. the
+1. letters of records that are rejected now and have none, 2. letters closed whose records are valid now, and
+opened where they no longer are, 3. the
 readings. Killed anywhere and asked again, the same records give the same: what is there is neither recorded nor merged
 again. On a sound lakehouse under the rules of before there is nothing to write.
 """
@@ -29,7 +30,10 @@ _CHANGED_BESIDE, _READ_BESIDE = 1, 2
 
 
 def run(ctx: Context, kept: list[DataFrame]) -> Mapping[str, object]:
-    """Make them again; return readings changed, records rejected, and letters closed. ``kept`` is for the caller."""
+    """Make them again; return readings changed, records rejected, and letters closed or opened.
+
+    What must be freed is added to ``kept``.
+    """
     lake, request = ctx.lake, ctx.request
     stamp, judged_until = lake.new_stamp(), instant(lake.progress(TARGET))
     records = lake.rows(
@@ -50,10 +54,9 @@ def run(ctx: Context, kept: list[DataFrame]) -> Mapping[str, object]:
     recorded = lake.append(
         REJECTED_RECORDS, again.unrecorded(rejected, letters), stamp, app=f"{lake.job}.again", skip_empty=True
     )
-    closed = again.now_valid(letters, judged.filter(is_valid), key)
-    reopened = lake.update(REJECTED_RECORDS, closed.select("record_id", "rejection_date", "reprocessing_status"))
+    turned = lake.update(REJECTED_RECORDS, again.turned(letters, judged, key, is_valid))
     changed = _merge(ctx, with_speed_flags(readings.typed(judged)), stamp, kept)
-    return {"rows_again": changed, "rejected_again": recorded, "valid_again": reopened}
+    return {"rows_again": changed, "rejected_again": recorded, "letters_turned": turned}
 
 
 def _letters(lake: Lake) -> DataFrame:

@@ -47,7 +47,7 @@ class RowsAgain(RowBatch):
         )
 
     def record(self) -> None:
-        """Append the letters that are missing, and close those whose version is valid now."""
+        """Append the letters that are missing, and turn those that are no longer so."""
         letters = self.keep(self._all_letters)
         fresh = dead_letter.of_rows(self.judged, self.source, self.run_id, self._now)
         self.rejected = self.lake.append(
@@ -57,9 +57,8 @@ class RowsAgain(RowBatch):
             app=f"{self.lake.job}.{self.source.name}.again",
             skip_empty=True,
         )
-        valid = self.judged.filter(F.col(latest.VERDICT).isNull())
-        closed = again.now_valid(letters, valid, self._key_text)
-        self.lake.update(REJECTED_RECORDS, closed.select("record_id", "rejection_date", "reprocessing_status"))
+        is_valid = F.col(latest.VERDICT).isNull()
+        self.lake.update(REJECTED_RECORDS, again.turned(letters, self.judged, self._key_text, is_valid))
 
     def wanted(self) -> DataFrame:
         """Return what Silver should hold by all versions: one row for each key, see ``latest.settled``."""

@@ -105,10 +105,12 @@ def main(job: Job, run: Body, *, plan: Body | None = None, producers: tuple[str,
 
 def planned(ctx: Context, body: Body) -> Mapping[str, object]:
     """Return what a job would do: what ``body`` says, and the rows of each table that it would write."""
+    if not isinstance(ctx.lake, PlannedLake):
+        raise TypeError("a dry run works on a lake that only counts")
+    ctx.lake.plan.clear()
     said = body(ctx)
-    rows = dict(ctx.lake.plan) if isinstance(ctx.lake, PlannedLake) else {}
     # Under no name of a count: nothing of it has happened.
-    return {"dry_run": True, "would_write": rows, "would_say": said}
+    return {"dry_run": True, "would_write": dict(ctx.lake.plan), "would_say": said}
 
 
 def _report(error: LogisticsError) -> int:

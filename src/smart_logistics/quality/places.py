@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.model import Table
-from smart_logistics.contracts.rules import WHITE_SPACE, Reprocessing
+from smart_logistics.contracts.rules import VALID_AGAIN, WHITE_SPACE, Reprocessing
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.quality import checks
 from smart_logistics.quality.findings import counted, finding
@@ -41,7 +41,9 @@ def files(log: DataFrame, records: DataFrame, letters: DataFrame) -> DataFrame:
 
 def readings(records: DataFrame, held: DataFrame, letters: DataFrame) -> DataFrame:
     """Count the files whose Bronze ``records`` are not each ``held`` in Silver or among the ``letters``."""
-    rejected = counted(letters.filter("layer = 'silver'"), _FILE, "_rejected")
+    # What was found valid when Silver was made again is held there.
+    stands = ~F.coalesce(F.col("rejection_detail").endswith(VALID_AGAIN), F.lit(False))
+    rejected = counted(letters.filter((F.col("layer") == silver.LAYER) & stands), _FILE, "_rejected")
     both = _beside(_beside(counted(records, _FILE, "_records"), counted(held, _FILE, "_held")), rejected)
     wrong = _number("_records") != _number("_held") + _number("_rejected")
     told = F.concat_ws(" ", "source_file", *(_told(n) for n in ("_records", "_held", "_rejected")))

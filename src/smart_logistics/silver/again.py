@@ -39,8 +39,17 @@ def unrecorded(new: DataFrame, letters: DataFrame) -> DataFrame:
     return new.join(there, (F.col("source_key") == F.col(_KEY)) & (F.col("_ingested_at") == F.col(_AT)), "left_anti")
 
 
-def now_valid(letters: DataFrame, valid: DataFrame, key: Column) -> DataFrame:
-    """Return the open ones of ``letters`` whose version is among the ``valid`` ones now, closed."""
-    found = valid.select(key.alias(_KEY), F.col("_ingested_at").alias(_AT)).distinct()
+def turned(letters: DataFrame, judged: DataFrame, key: Column, is_valid: Column) -> DataFrame:
+    """Return those of ``letters`` that no longer say what is so, as they should be.
+
+    An open one whose version ``is_valid`` now is closed; one that was closed so before, and whose version is not, is
+    open again. ``judged`` are the versions with their verdict, ``key`` their key as text.
+    """
+    of_version = judged.groupBy(key.alias(_KEY), F.col("_ingested_at").alias(_AT)).agg(
+        F.bool_or(is_valid).alias("_is_valid")
+    )
     same = (F.col("source_key") == F.col(_KEY)) & (F.col("_ingested_at") == F.col(_AT))
-    return dead_letter.reprocessed(letters.filter(dead_letter.is_open()).join(found, same, "left_semi"))
+    found = letters.join(of_version, same)
+    valid = dead_letter.valid_again(found.filter(F.col("_is_valid") & dead_letter.is_open()))
+    invalid = dead_letter.rejected_again(found.filter(~F.col("_is_valid") & ~dead_letter.stands()))
+    return valid.unionByName(invalid).select("record_id", "rejection_date", "reprocessing_status", "rejection_detail")

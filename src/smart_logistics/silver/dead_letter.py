@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.bronze import REJECTED_RECORDS
-from smart_logistics.contracts.rules import OPEN, SUPERSEDED, Reason, Reprocessing
+from smart_logistics.contracts.rules import OPEN, SUPERSEDED, VALID_AGAIN, Reason, Reprocessing
 from smart_logistics.contracts.source import SourceTable
 from smart_logistics.deadletters import lineage
 from smart_logistics.silver.latest import VERDICT
@@ -138,3 +138,19 @@ def corrected_record(source_file: Column) -> Column:
 def reprocessed(letters: DataFrame) -> DataFrame:
     """Close ``letters`` because their row is in its Silver table now."""
     return letters.withColumn("reprocessing_status", F.lit(Reprocessing.REPROCESSED.value))
+
+
+def stands() -> Column:
+    """Whether what a letter rejects is not in Silver itself: it was not found valid when the layer was made again."""
+    return ~F.coalesce(F.col("rejection_detail").endswith(VALID_AGAIN), F.lit(False))
+
+
+def valid_again(letters: DataFrame) -> DataFrame:
+    """Close ``letters`` because their own record is valid now."""
+    return reprocessed(letters).withColumn("rejection_detail", F.concat("rejection_detail", F.lit(VALID_AGAIN)))
+
+
+def rejected_again(letters: DataFrame) -> DataFrame:
+    """Open ``letters`` that ``valid_again`` had closed."""
+    detail = F.expr(f"substring(rejection_detail, 1, length(rejection_detail) - {len(VALID_AGAIN)})")
+    return letters.withColumns({"reprocessing_status": F.lit(Reprocessing.PENDING.value), "rejection_detail": detail})

@@ -16,7 +16,7 @@ from smart_logistics.lake import tables
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.orchestration.run_record import record_all
 from smart_logistics.settings import Settings
-from smart_logistics.stack import airflow, connections, health, ports, postgres
+from smart_logistics.stack import airflow, connections, health, ports, postgres, spark
 from smart_logistics.stack import plan as planning
 from smart_logistics.stack.credentials import write_private
 from smart_logistics.stack.home import Home
@@ -76,6 +76,7 @@ def up(settings: Settings, say: Say) -> Plan:
                 say(f"{name} has a new configuration and is started again")
             _start(plan, supervisor, programs, say)
             return plan
+        spark.forget_applications(home)
         configure(home, programs)
         guard = Guard(home, planning.supervisor_environment(plan))
         try:

@@ -26,6 +26,8 @@ SPARK_VERSION = "4.2.0"
 _APPLICATIONS = 2
 # Numbers for the worker's book-keeping only; an executor takes 1 GiB, see spark_conf.
 _WORKER_MEMORY = "4g"
+# How long a new master waits for a worker or driver of its predecessor's to answer; nothing is scheduled meanwhile.
+_RECOVERY_SECONDS = 15
 
 
 def spark_environment() -> Path:
@@ -103,10 +105,21 @@ def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
             "spark.worker.cleanup.interval": "1800",
             "spark.worker.cleanup.appDataTtl": "86400",
             "spark.deploy.retainedApplications": "50",
+            # A master that is started again takes up the applications of the one before. Without it their executors
+            # are ended by the worker as unknown, and the drivers wait for others for as long as their tasks may take.
+            "spark.deploy.recoveryMode": "FILESYSTEM",
+            "spark.deploy.recoveryDirectory": str(home.spark_recovery),
+            "spark.deploy.recoveryTimeout": str(_RECOVERY_SECONDS),
             # The page asks for no password, so it must not be able to do anything.
             "spark.ui.killEnabled": "false",
         }
         write_private(home.spark_daemon_properties, spark_conf.render(daemons))
+
+
+def forget_applications(home: Home) -> None:
+    """Drop what an earlier stack's master knew, which nobody answers for any more; only while no master runs."""
+    for path in home.spark_recovery.iterdir():
+        path.unlink()
 
 
 def _processors() -> int:

@@ -7,6 +7,7 @@ import pytest
 
 from smart_logistics import settings
 from smart_logistics.errors import EnvironmentFault
+from smart_logistics.stack import spark
 from smart_logistics.stack.credentials import FERNET_KEY, secret, write_private
 from smart_logistics.stack.home import Home
 
@@ -57,3 +58,10 @@ def test_a_long_home_gets_its_socket_in_a_short_private_folder(tmp_path: Path) -
             home.create()
     finally:
         home.socket.parent.rmdir()
+
+
+def test_what_the_master_remembers_is_for_this_user_only_and_forgotten_with_its_stack(home: Home) -> None:
+    assert mode(home.spark_recovery) == 0o700
+    (home.spark_recovery / "app_1").write_bytes(b"with the secret that executors are told")
+    spark.forget_applications(home)
+    assert list(home.spark_recovery.iterdir()) == []
