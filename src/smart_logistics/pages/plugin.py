@@ -55,6 +55,13 @@ class LogisticsPlugin(AirflowPlugin):
             "nav_top_level": True,
         },
         {
+            "name": "Fleet and routes",
+            "href": f"{PREFIX[1:]}/fleet",
+            "destination": "nav",
+            "url_route": "fleet-and-routes",
+            "nav_top_level": True,
+        },
+        {
             "name": "What it did",
             "href": f"{PREFIX[1:]}/run?dag={{DAG_ID}}&run={{RUN_ID}}",
             "destination": "dag_run",

@@ -194,6 +194,12 @@ def test_who_is_not_logged_in_is_led_to_the_login_and_back(
     page.context.close()
 
 
+def test_each_page_has_its_own_entry_in_airflows_navigation(look: Look) -> None:
+    page = look("/plugin/shipments-at-risk")
+    for place in ("shipments-at-risk", "fleet-and-routes", "pipeline-health"):
+        expect(page.locator(f"a[href$='/plugin/{place}']")).to_have_count(1)
+
+
 def test_it_is_in_airflows_own_navigation(look: Look, server: Server) -> None:
     page = look("/plugin/shipments-at-risk")
     frame = page.frame_locator("iframe")
