@@ -46,7 +46,8 @@ def turned(letters: DataFrame, judged: DataFrame, key: Column, is_valid: Column)
     open again. ``judged`` are the versions with their verdict, ``key`` their key as text.
     """
     of_version = judged.groupBy(key.alias(_KEY), F.col("_ingested_at").alias(_AT)).agg(
-        F.bool_or(is_valid).alias("_is_valid")
+        # A key may come twice in one extraction: the letter may be that of either.
+        F.bool_and(is_valid).alias("_is_valid")
     )
     same = (F.col("source_key") == F.col(_KEY)) & (F.col("_ingested_at") == F.col(_AT))
     found = letters.join(of_version, same)
