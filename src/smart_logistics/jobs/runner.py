@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError, Py4JNetworkError
@@ -101,6 +102,12 @@ def main(job: Job, run: Body, *, plan: Body | None = None, producers: tuple[str,
     except (PySparkException, Py4JError, DeltaError) as error:
         code = _report(_of_engine(error))
     sys.exit(code)
+
+
+def summed(counts: Mapping[str, Any], again: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the counts of a job that also made its tables ``again``: all that it wrote and rejected, and that part."""
+    sums = {name: counts[name] + again[f"{name}_again"] for name in ("rows", "rejected")}
+    return {**counts, **again, **sums}
 
 
 def planned(ctx: Context, body: Body) -> Mapping[str, object]:

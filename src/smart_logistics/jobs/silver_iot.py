@@ -20,7 +20,7 @@ from smart_logistics.contracts.rules import NEIGHBOUR_HOURS, OPEN
 from smart_logistics.deadletters import held as on_hand
 from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog, readings_again
-from smart_logistics.jobs.runner import Context, main
+from smart_logistics.jobs.runner import Context, main, summed
 from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
 from smart_logistics.silver import dead_letter, readings
@@ -45,7 +45,7 @@ def run(ctx: Context) -> Mapping[str, object]:
         if lake.progress(bronze.IOT_TELEMETRY, PRODUCER) > seen:
             counts = _settle(ctx, seen, kept)
         if ctx.request.makes_again(silver.LAYER):
-            counts = {**counts, **readings_again.run(ctx, kept)}
+            counts = summed(counts, readings_again.run(ctx, kept))
         return counts
     finally:
         for frame in kept:

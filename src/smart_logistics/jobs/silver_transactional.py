@@ -10,7 +10,7 @@ from smart_logistics.contracts.silver import EVENTS, LAYER, SHIPMENT_VERSIONS
 from smart_logistics.contracts.source import SHIPMENT_STATUS_EVENTS, SHIPMENTS, SOURCE_TABLES
 from smart_logistics.jobs import catalog, rows_again
 from smart_logistics.jobs.row_batch import PRODUCER, RowBatch
-from smart_logistics.jobs.runner import Context, main
+from smart_logistics.jobs.runner import Context, main, summed
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.store import instant_literal
 from smart_logistics.lake.waiting import Waiting, waiting
@@ -25,7 +25,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     Then, where the run was asked to, make them again, see ``rows_again``.
     """
     counts = _settle(ctx)
-    return {**counts, **rows_again.run(ctx)} if ctx.request.makes_again(LAYER) else counts
+    return summed(counts, rows_again.run(ctx)) if ctx.request.makes_again(LAYER) else counts
 
 
 def _settle(ctx: Context) -> Mapping[str, object]:
