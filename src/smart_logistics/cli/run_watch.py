@@ -198,8 +198,10 @@ def plan_lines(name: str, told: Mapping[str, Any]) -> list[str]:
         return []
     rows, said = told.get("would_write") or {}, told.get("would_say") or {}
     lines = [f"{name} would write {count} rows of {table}" for table, count in sorted(rows.items())]
-    # A job that plans without its tables says it in its own words.
-    return lines or [f"{name} would find {json.dumps(said)}"]
+    if lines:
+        return lines
+    # A job that plans without its tables says in its own words what it would find.
+    return [f"{name} would write nothing" if "rows" in said else f"{name} would find {json.dumps(said)}"]
 
 
 def file_troubles(told: Mapping[str, Any]) -> list[str]:

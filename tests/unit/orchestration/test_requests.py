@@ -102,5 +102,6 @@ def test_a_dry_run_waits_for_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_a_plan_is_told_in_lines() -> None:
     told = {"dry_run": True, "would_write": {"silver.b": 2, "silver.a": 1}, "would_say": {"rows": 3}}
     assert plan_lines("j", told) == ["j would write 1 rows of silver.a", "j would write 2 rows of silver.b"]
-    assert plan_lines("j", told | {"would_write": {}}) == ['j would find {"rows": 3}']
+    assert plan_lines("j", told | {"would_write": {}}) == ["j would write nothing"]
+    assert plan_lines("j", {"dry_run": True, "would_say": {"files": 3}}) == ['j would find {"files": 3}']
     assert plan_lines("j", {"rows": 3}) == []
