@@ -30,8 +30,8 @@ from benchmarks import figures, rounds
 from benchmarks.figures import Measured
 from benchmarks.stack import Run, Stack, of_its_own, quiet, run_pipeline
 from benchmarks.watch import watching
-from smart_logistics import settings
-from smart_logistics.jobs import catalog, submit, warm
+from smart_logistics import parsing, settings
+from smart_logistics.jobs import catalog, submit
 from smart_logistics.lake.spark_conf import COORDINATES
 from smart_logistics.stack import java, ports
 from smart_logistics.stack.ports import LOOPBACK, Ports
@@ -175,15 +175,15 @@ def _admission(stack: Stack) -> Path:
 def main() -> None:
     """Measure."""
     wanted = rounds.options(__doc__, rounds=5).parse_args()
-    with of_its_own(SPARK_SESSION=warm.WARM) as stack:
+    with of_its_own(SPARK_SESSION=parsing.WARM) as stack:
         stack.must("up")
         stack.must("seed")
         rounds.say("first run, of the sample fleet", stack.must("run"))
         hour = Hour(stack)
         sides = {
-            "the hourly run": lambda _: ours(stack, hour, warm.CLASSIC),
+            "the hourly run": lambda _: ours(stack, hour, parsing.CLASSIC),
             "the stock submit": lambda _: stock(stack),
-            "the hourly run on the warm session": lambda _: ours(stack, hour, warm.WARM),
+            "the hourly run on the warm session": lambda _: ours(stack, hour, parsing.WARM),
         }
         found = rounds.measured(sides, wanted)
     drivers, other, session = found.values()
