@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -29,5 +29,5 @@ def routes(answers: Iterable[Row], day: date, updated_at: datetime) -> list[Row]
     ]
 
 
-def _place(day: date, updated_at: datetime) -> Mapping[str, Any]:
+def _place(day: date, updated_at: datetime) -> Row:
     return {"day": day, "updated_at": updated_at, "year": day.year, "month": day.month}

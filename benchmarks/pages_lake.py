@@ -95,9 +95,8 @@ def fill_figures(root: str, trucks: int, days: int, now: datetime) -> None:
         dates = list(month)
         rows = (truck_day(f"KA{n:02d}", day, **_OF_A_DAY) for day in dates for n in range(trucks))
         _append(root, gold.FLEET_DAILY, rows)
-        _append(
-            root, gold.ROUTE_DAILY, (route_day(*pair, day, shipments=3, **_ON_TIME) for day in dates for pair in pairs)
-        )
+        of_routes = (route_day(origin, to, day, shipments=3, **_ON_TIME) for day in dates for origin, to in pairs)
+        _append(root, gold.ROUTE_DAILY, of_routes)
 
 
 def fill_runs(root: str, days: int, now: datetime) -> None:
