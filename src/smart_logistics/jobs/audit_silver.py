@@ -19,7 +19,7 @@ from smart_logistics.lake.operations import OPERATION
 from smart_logistics.lake.reading import instant_literal
 from smart_logistics.quality import checks, declared, findings
 from smart_logistics.quality.checks import Outcome
-from smart_logistics.silver import latest, readings, shipment_history
+from smart_logistics.silver import dead_letter, latest, readings, shipment_history
 from smart_logistics.silver.speed import with_speed_flags
 from smart_logistics.silver.verdict import normalised_plate
 
@@ -103,7 +103,7 @@ def readings_rebuilt(window: Window) -> Outcome:
         & (F.col("reprocessing_status") != Reprocessing.REPROCESSED.value)
     )
     rejected = letters.select(F.col("source_key").alias("_key"), F.col("_ingested_at").alias("_at"))
-    key = F.concat_ws(":", "source_file", F.col("position").cast("string"))
+    key = dead_letter.reading_key()
     no_verdict = F.lit(None).cast("struct<reason:string,detail:string>")
     valid = (
         records.join(rejected, (key == F.col("_key")) & (F.col("_ingested_at") == F.col("_at")), "left_anti")

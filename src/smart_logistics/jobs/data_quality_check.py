@@ -35,8 +35,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     """
     lake = ctx.lake
     stamp = lake.new_stamp()
-    still = Still(lake.spark, lake.root, lake.job)
-    window = Window(still, metrics.seen_before(still.state(DQ_METRICS).delta, ctx.run_id, lake.job))
+    window = _since_the_last(ctx)
     with window.lake.settings_for(few=window.is_small):
         outcomes = measure(window, ctx.setting("HOLD_MINUTES"))
         outcomes += measure_run(window, instant(stamp), ctx.run_id, made_again=ctx.request.makes_again(silver.LAYER))
@@ -54,9 +53,13 @@ def run(ctx: Context) -> Mapping[str, object]:
 
 def plan(ctx: Context) -> Mapping[str, object]:
     """Return which tables have something that no check has looked at."""
+    return {"tables": [table.full_name for table in _since_the_last(ctx).changed()]}
+
+
+def _since_the_last(ctx: Context) -> Window:
+    """Return what is new since the last check that did not fail."""
     still = Still(ctx.lake.spark, ctx.lake.root, ctx.lake.job)
-    window = Window(still, metrics.seen_before(still.state(DQ_METRICS).delta, ctx.run_id, ctx.lake.job))
-    return {"tables": [table.full_name for table in window.changed()]}
+    return Window(still, metrics.seen_before(still.state(DQ_METRICS).delta, ctx.run_id, ctx.lake.job))
 
 
 if __name__ == "__main__":

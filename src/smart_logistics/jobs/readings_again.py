@@ -1,9 +1,11 @@
 """Readings made again from all that Bronze holds, or from some days of it, and merged where Silver differs.
 
-1. letters of records that are rejected now and have none, 2. letters closed whose records are valid now, and
-opened where they no longer are, 3. the
-readings. Killed anywhere and asked again, the same records give the same: what is there is neither recorded nor merged
-again. On a sound lakehouse under the rules of before there is nothing to write.
+1. letters of records that are rejected now and have none,
+2. letters closed whose records are valid now, and opened where they no longer are,
+3. the readings.
+
+Killed anywhere and asked again, the same records give the same: what is there is neither recorded nor merged again. On
+a sound lakehouse under the rules of before there is nothing to write.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.bronze import REJECTED_RECORDS
 from smart_logistics.deadletters import held as on_hand
 from smart_logistics.jobs.runner import Context
+from smart_logistics.lake import at_hand
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.operations import OPERATION
 from smart_logistics.lake.store import Lake, instant_literal
@@ -41,7 +44,7 @@ def run(ctx: Context, kept: list[DataFrame]) -> Mapping[str, object]:
         [[("_ingested_at", "<=", judged_until), *request.days("reading_date", beside=_READ_BESIDE)]],
     )
     letters = lake.keep(_letters(lake), kept, few=False)
-    key = F.concat_ws(":", "source_file", F.col("position").cast("string"))
+    key = dead_letter.reading_key()
     competing = again.without_withdrawn(
         readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")),
         key,
@@ -66,8 +69,8 @@ def _letters(lake: Lake) -> DataFrame:
 def _merge(ctx: Context, wanted: DataFrame, stamp: int, kept: list[DataFrame]) -> int:
     lake, days = ctx.lake, ctx.request.days("reading_date", beside=_CHANGED_BESIDE)
     held = lake.keep(lake.rows(TARGET, [days] if days else []), kept, few=False)
-    for name, how, day in days:
-        wanted = wanted.filter(F.col(name) >= F.lit(day) if how == ">=" else F.col(name) <= F.lit(day))
+    if days:
+        wanted = wanted.filter(at_hand.as_column([days]))
     compared = [name for name in TARGET.column_names if name != "_changed_at"]
     changes = difference(held, wanted, TARGET.key, compared, delete=True)
     changes = changes.withColumn("_changed_at", instant_literal(stamp)).select(*TARGET.column_names, OPERATION)

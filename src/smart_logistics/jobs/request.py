@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from smart_logistics.contracts import gold, silver
 from smart_logistics.errors import ConfigurationError
 
-SILVER, GOLD = "silver", "gold"
 NOTHING = "nothing"
 REFRESHES: Mapping[str, tuple[str, ...]] = {
     NOTHING: (),
-    SILVER: (SILVER,),
-    GOLD: (GOLD,),
-    "silver and gold": (SILVER, GOLD),
+    silver.LAYER: (silver.LAYER,),
+    gold.LAYER: (gold.LAYER,),
+    "silver and gold": (silver.LAYER, gold.LAYER),
 }
 # The fields of the form and, with dashes, the options of a job.
 REFRESH, FROM_DAY, TO_DAY, DRY_RUN = "refresh", "from_day", "to_day", "dry_run"

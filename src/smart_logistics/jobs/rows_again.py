@@ -16,11 +16,11 @@ from smart_logistics.contracts.bronze import REJECTED_RECORDS
 from smart_logistics.contracts.silver import EVENTS, SHIPMENT_VERSIONS
 from smart_logistics.contracts.source import SHIPMENT_STATUS_EVENTS, SHIPMENTS, SOURCE_TABLES
 from smart_logistics.jobs.row_batch import RowBatch
+from smart_logistics.jobs.row_batches import changed, of_all_tables, rejected
 from smart_logistics.jobs.runner import Context
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.operations import DELETE, OPERATION
 from smart_logistics.lake.store import instant_literal
-from smart_logistics.lake.waiting import Waiting, waiting
 from smart_logistics.silver import again, dead_letter, latest, shipment_history
 
 _ID = SHIPMENTS.key
@@ -81,13 +81,7 @@ class RowsAgain(RowBatch):
 
 def run(ctx: Context) -> Mapping[str, object]:
     """Make every table again; return rows changed and versions rejected."""
-    stamp = ctx.lake.new_stamp()
-    letters = waiting(ctx.lake.root)
-    batches = {
-        source.name: RowsAgain(ctx.lake, source, stamp, ctx.run_id, letters.get(source.name, Waiting()))
-        for source in SOURCE_TABLES
-    }
-    try:
+    with of_all_tables(ctx, RowsAgain) as batches:
         for source in SOURCE_TABLES:
             if not ctx.lake.progress(batches[source.name].target):
                 continue  # nothing was ever judged; to be asked for more makes no table
@@ -95,14 +89,11 @@ def run(ctx: Context) -> Mapping[str, object]:
                 _shipments(batches[SHIPMENTS.name], batches[SHIPMENT_STATUS_EVENTS.name])
             elif source is not SHIPMENT_STATUS_EVENTS:
                 _latest(batches[source.name])
-    finally:
-        for batch in batches.values():
-            batch.forget()
-    changed = {name: batch.changed for name, batch in batches.items() if batch.changed}
+    tables = changed(batches.values())
     return {
-        "rows_again": sum(changed.values()),
-        "rejected_again": sum(batch.rejected for batch in batches.values()),
-        "tables_again": changed,
+        "rows_again": sum(tables.values()),
+        "rejected_again": rejected(batches.values()),
+        "tables_again": tables,
     }
 
 

@@ -10,10 +10,10 @@ from smart_logistics.contracts.silver import EVENTS, LAYER, SHIPMENT_VERSIONS
 from smart_logistics.contracts.source import SHIPMENT_STATUS_EVENTS, SHIPMENTS, SOURCE_TABLES
 from smart_logistics.jobs import catalog, rows_again
 from smart_logistics.jobs.row_batch import PRODUCER, RowBatch
+from smart_logistics.jobs.row_batches import changed, of_all_tables, rejected
 from smart_logistics.jobs.runner import Context, main, summed
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.store import instant_literal
-from smart_logistics.lake.waiting import Waiting, waiting
 from smart_logistics.silver import shipment_history
 
 _KEY = SHIPMENTS.key
@@ -29,28 +29,19 @@ def run(ctx: Context) -> Mapping[str, object]:
 
 
 def _settle(ctx: Context) -> Mapping[str, object]:
-    stamp = ctx.lake.new_stamp()
-    letters = waiting(ctx.lake.root)
-    batches = {
-        source.name: RowBatch(ctx.lake, source, stamp, ctx.run_id, letters.get(source.name, Waiting()))
-        for source in SOURCE_TABLES
-    }
-    try:
+    with of_all_tables(ctx, RowBatch) as batches:
         for source in SOURCE_TABLES:
             if source is SHIPMENTS:
                 _run_shipments(batches[SHIPMENTS.name], batches[SHIPMENT_STATUS_EVENTS.name])
             elif source is not SHIPMENT_STATUS_EVENTS:
                 batches[source.name].run()
-    finally:
-        for batch in batches.values():
-            batch.forget()
-    changed = {name: batch.changed for name, batch in batches.items() if batch.changed}
+    tables = changed(batches.values())
     read = [batch.read for batch in batches.values()]
     return {
         "read": None if None in read else sum(filter(None, read)),
-        "rows": sum(changed.values()),
-        "rejected": sum(batch.rejected for batch in batches.values()),
-        "tables": changed,
+        "rows": sum(tables.values()),
+        "rejected": rejected(batches.values()),
+        "tables": tables,
     }
 
 

@@ -79,7 +79,7 @@ def of_rows(versions: DataFrame, source: SourceTable, run_id: str, rejected_at: 
 
 def of_readings(rejected: DataFrame, run_id: str, rejected_at: Column) -> DataFrame:
     """Return the dead letters of Bronze readings that failed in Silver."""
-    key = F.concat_ws(":", "source_file", F.col("position").cast("string"))
+    key = reading_key()
     identity = [F.lit("iot_telemetry"), key, F.col("_ingested_at").cast("string"), F.col("raw_payload")]
     return rejected.select(
         F.sha2(F.concat_ws("\x1f", *identity), 256).alias("record_id"),
@@ -109,10 +109,24 @@ def may_find_its_parent() -> Column:
     The second matters where the newer version is invalid: then the orphan is the latest valid version once its parent
     is there, in whatever batches they came.
     """
-    closed = (F.col("reprocessing_status") == Reprocessing.DISCARDED.value) & F.col("rejection_detail").endswith(
-        SUPERSEDED
+    return (F.col("rejection_reason") == Reason.INVALID_FOREIGN_KEY.name) & (
+        is_open() | (is_discarded() & was_superseded())
     )
-    return (F.col("rejection_reason") == Reason.INVALID_FOREIGN_KEY.name) & (is_open() | closed)
+
+
+def is_discarded() -> Column:
+    """Whether a letter is closed and its record not in Silver: by a person, or because a newer version came."""
+    return F.col("reprocessing_status") == Reprocessing.DISCARDED.value
+
+
+def was_superseded() -> Column:
+    """Whether it was a newer version that closed a letter."""
+    return F.col("rejection_detail").endswith(SUPERSEDED)
+
+
+def reading_key() -> Column:
+    """Return what the letter of a Bronze reading calls ``source_key``."""
+    return F.concat_ws(":", "source_file", F.col("position").cast("string"))
 
 
 def superseded(letters: DataFrame, *, by_correction: Column) -> DataFrame:
