@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,9 +104,18 @@ class DriverLog:
             kind = next((error for error in FAMILY if error.__name__ == named), by_exit_code(code))
             return kind(self._error.get("what") or f"{job} failed", remedy=self._error.get("remedy", ""))
         kind = by_exit_code(code)
-        how = f"was ended by signal {code - 128}" if code > 128 else f"ended with code {code}"
+        how = _how(code)
         cause = self.relevant.cause
         what = f"the driver of {job} {how} without giving a reason" + (f"; last it said: {cause}" if cause else "")
         if kind is LogisticsError:
             return JobCrashed(what, remedy="see the task's log; what was committed stays, a retry continues from there")
         return kind(what)
+
+
+def _how(code: int) -> str:
+    """Say how a process ended: -n and 128 + n are signal n, as Python and as a shell have it."""
+    number = -code if code < 0 else code - 128
+    try:
+        return f"was ended by signal {number} ({signal.Signals(number).name})"
+    except ValueError:  # no signal, but a code of its own
+        return f"ended with code {code}"

@@ -104,5 +104,19 @@ def test_a_driver_that_ends_without_a_reason_may_be_tried_again(code: int) -> No
     assert "ValueError: odd" in error.what
 
 
-def test_a_killed_driver_says_by_which_signal() -> None:
-    assert "signal 9" in fed().failure("silver_iot", 137).what
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (-9, "was ended by signal 9 (SIGKILL)"),
+        (137, "was ended by signal 9 (SIGKILL)"),
+        (-15, "was ended by signal 15 (SIGTERM)"),
+        (143, "was ended by signal 15 (SIGTERM)"),
+        (1, "ended with code 1"),
+        (128, "ended with code 128"),
+        (255, "ended with code 255"),
+    ],
+)
+def test_a_driver_that_was_killed_says_by_which_signal(code: int, how: str) -> None:
+    error = fed().failure("silver_iot", code)
+    assert type(error) is JobCrashed
+    assert error.what == f"the driver of silver_iot {how} without giving a reason"
