@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import signal
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.log import mask_secret
 
 from smart_logistics import settings
-from smart_logistics.errors import ConfigurationError, EnvironmentFault, SessionUnusable
-from smart_logistics.jobs import catalog, submit, tether, warm
+from smart_logistics.errors import SessionUnusable
+from smart_logistics.jobs import catalog, submit, tether
 from smart_logistics.orchestration import connections, lineage, predecessor, requests, stats
+from smart_logistics.orchestration.driver_hook import DriverHook
 from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_log = logging.getLogger(__name__)
+# Key of the task's state store, which outlives its tries: the driver of theirs that runs in the cluster.
+_IN_CLUSTER = "driver_in_cluster"
 # Joins the Spark UI to Airflow: which run, task and try a driver belongs to.
 APPLICATION_NAME = "{{ dag.dag_id }}.{{ task.task_id }}.{{ run_id }}.try{{ ti.try_number }}"
 
@@ -37,146 +36,6 @@ def template_arguments(job: catalog.Job) -> list[str]:
         setting=lambda name: f"{{{{ var.value.{settings.BY_NAME[name].airflow_variable} }}}}",
         asked=requests.template,
     )
-
-
-class DriverHook(SparkSubmitHook):
-    """The provider's hook, with a tethered driver whose environment, output and exit code are ours.
-
-    ``environment`` is set at execution only: it may hold the source's DSN and is neither templated nor rendered.
-    """
-
-    job: catalog.Job
-    environment: dict[str, str]
-
-    def __init__(self, job: catalog.Job, **kwargs: Any) -> None:
-        try:
-            super().__init__(**kwargs)
-        except (NameError, RuntimeError) as error:
-            # The provider looks for it where the master is one of Kubernetes, and stumbles over its absence.
-            if "kube" not in str(error).lower():
-                raise
-            raise EnvironmentFault(
-                "a k8s:// master needs the Python package `kubernetes`, which is not installed beside Airflow",
-                remedy="install it there, or choose another master in the connection logistics_spark",
-            ) from None
-        self.job = job
-        self._conf = submit.of_master(self.master) | (self._conf or {})
-        self.environment = {}
-        self.session: warm.Session | None = None
-        self.minutes: int | None = None
-        self.driver = DriverLog()
-
-    def _get_spark_binary_path(self) -> list[str]:
-        given = self._connection["spark_binary"]
-        return submit.tethered(*([given] if self.session is None else self.session.words(submit.SPARK_PYTHON)))
-
-    def submit(self, application: str = "", **kwargs: Any) -> str | None:
-        """Submit and wait; raise one of our errors where the driver ends with another code than 0."""
-        kwargs |= {
-            "env": self.environment,
-            "stdin": subprocess.DEVNULL,
-            # A driver's bytes are data: whatever they are, the log is written.
-            "encoding": "utf-8",
-            "errors": "replace",
-        }
-        watch = _Watch(self._end, self.minutes)
-        try:
-            with watch:
-                driver_id: str | None = super().submit(application, **kwargs)
-        except AirflowException:
-            code = self._submit_sp.returncode if self._submit_sp else None
-            if not code:
-                raise
-            if watch.ran_out:
-                raise JobCrashed(
-                    f"the driver of {self.job.name} took longer than {self.minutes} min and was ended",
-                    remedy="see its log; the Variable logistics_job_timeout_minutes allows it more",
-                ) from None
-            raise self.driver.failure(self.job.name, code) from None
-        return driver_id
-
-    def _process_spark_submit_log(self, itr: Iterator[str]) -> None:
-        super()._process_spark_submit_log(self._logged(itr))
-
-    def _logged(self, lines: Iterator[str]) -> Iterator[str]:
-        """Log each line at its own level; yield those that the provider looks for identifiers in (cluster modes)."""
-        is_cluster = self.is_cluster_mode
-        if self._is_kubernetes and not is_cluster:
-            # The provider sets it only where it sees lines, and takes none for a failure.
-            self._spark_exit_code = 0
-        for line in lines:
-            if is_cluster:
-                self.driver.read(line)
-                yield line
-            elif read := self.driver.read(line):
-                level, text = read
-                self.log.log(level, "%s", text)
-
-    @property
-    def master(self) -> str:
-        """The master's URL."""
-        return str(self._connection["master"])
-
-    @property
-    def is_cluster_mode(self) -> bool:
-        """Whether the driver runs in the cluster and not beside the task."""
-        return bool(self._connection["deploy_mode"] == "cluster")
-
-    def require_possible(self) -> None:
-        """See that the connection asks for nothing that Spark, or a secret, does not allow.
-
-        Raises:
-            ConfigurationError: it does.
-        """
-        if not self.is_cluster_mode:
-            return
-        if not self.master.startswith(("yarn", "k8s://")):
-            raise ConfigurationError(
-                f"{self.master} has no cluster mode for Python jobs",
-                remedy=f"take deploy-mode out of the extra of {connections.SPARK}: the driver then runs here",
-            )
-        if self.job.reads_source and f"{submit.CLUSTER_HELD}{submit.SOURCE_DSN}" not in (self._conf or {}):
-            raise ConfigurationError(
-                f"the driver of {self.job.name} would run in the cluster without knowing the source's DSN",
-                remedy="use client mode, or on Kubernetes name a secret in logistics_spark_conf, see docs/running.md",
-            )
-
-    def _end(self) -> None:
-        if self._submit_sp is not None and self._submit_sp.poll() is None:
-            self._submit_sp.send_signal(signal.SIGTERM)
-
-    def on_kill(self) -> None:
-        """End the driver: the tether asks it to close, waits, and kills what is left."""
-        self._end()
-        process = self._submit_sp
-        if process is not None:
-            try:
-                process.wait(timeout=tether.GRACE_SECONDS + 2)
-            except subprocess.TimeoutExpired:
-                self.log.warning("the driver of %s did not end in time and is killed", self.job.name)
-        super().on_kill()
-
-
-class _Watch:
-    """Ends what takes longer than so many minutes, and remembers that it did."""
-
-    def __init__(self, end: Callable[[], None], minutes: int | None) -> None:
-        self.ran_out = False
-        self._end = end
-        self._timer = threading.Timer(minutes * 60.0, self._now) if minutes else None
-
-    def _now(self) -> None:
-        self.ran_out = True
-        self._end()
-
-    def __enter__(self) -> None:
-        if self._timer is not None:
-            self._timer.daemon = True
-            self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 class SparkJobOperator(SparkSubmitOperator):
@@ -244,6 +103,9 @@ class SparkJobOperator(SparkSubmitOperator):
         hook.require_possible()
         whose = _instance(context)
         predecessor.end(whose, lambda run_id: _is_running(context, run_id))
+        if hook.is_cluster_mode and (driver := context["task_state_store"].get(_IN_CLUSTER)):
+            # The one of an earlier try that was itself killed. Of a hook of its own: the provider's holds one driver.
+            self._get_hook().end_in_cluster(str(driver))
         hook.session = connections.warm_session(self.job, hook.master, hook.is_cluster_mode)
         if hook.session is not None:
             try:
@@ -257,11 +119,15 @@ class SparkJobOperator(SparkSubmitOperator):
         given = submit.environment(self.job, source_dsn=self._source_dsn(), master=hook.master)
         hook.environment = given | (hook.session.variables() if hook.session else {}) | whose.mark()
         hook.minutes = (submit.of_job(connections.setting("JOB_TIMEOUT_MINUTES"), self.job) or [None])[-1]
+        hook.identified = lambda driver: _keep(context, driver)
         try:
             super().execute(context)
         except Exception:
             predecessor.end_own(whose)
             raise
+        finally:
+            if hook.is_cluster_mode and hook.in_cluster is None:
+                _keep(context, None)
         if hook.driver.result is None and not hook.is_cluster_mode:
             raise JobCrashed(f"{self.job.name} ended well but reported no counts", remedy="see the task's log")
         counts = hook.driver.result or {}
@@ -291,6 +157,18 @@ class SparkJobOperator(SparkSubmitOperator):
 def _instance(context: Context) -> predecessor.Instance:
     ti = context["ti"]
     return predecessor.Instance(str(settings.load().home), ti.dag_id, ti.task_id, ti.run_id, ti.try_number)
+
+
+def _keep(context: Context, driver: str | None) -> None:
+    """Keep the driver in the cluster for the next try, should this one be killed; forget it where it has ended."""
+    store = context["task_state_store"]
+    try:
+        if driver is None:
+            store.delete(_IN_CLUSTER)
+        else:
+            store.set(_IN_CLUSTER, driver)
+    except Exception:  # noqa: BLE001 - a job that runs, or has run, is worth more than the note of it
+        _log.exception("the driver in the cluster could not be noted for the next try")
 
 
 def _is_running(context: Context, run_id: str) -> bool:

@@ -10,7 +10,7 @@ from airflow.providers.apache.spark.hooks import spark_submit
 
 from smart_logistics.errors import ConfigurationError, EnvironmentFault
 from smart_logistics.jobs import catalog, submit
-from smart_logistics.orchestration.spark_job import DriverHook
+from smart_logistics.orchestration.driver_hook import DriverHook
 
 CLUSTER = {"deploy-mode": "cluster"}
 NEAR = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from smart_logistics.jobs import catalog, submit
+from smart_logistics.orchestration.driver_hook import DriverHook
 from smart_logistics.orchestration.driver_log import JobCrashed
-from smart_logistics.orchestration.spark_job import DriverHook
 
 SECONDS = 1
 
