@@ -141,7 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
         "RUN_UNUSUAL_MINUTES",
         "15",
         Kind.DAG,
-        "a run that takes so much longer than the average of the last ten good ones is reported as slow",
+        "a run that takes so much longer than the median of the last ten good ones, from five on, is reported as slow",
         parsing.positive,
     ),
     Setting("RUN_TIMEOUT_MINUTES", "180", Kind.DAG, "a run that takes longer is ended as failed", parsing.positive),

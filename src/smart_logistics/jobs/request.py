@@ -88,6 +88,11 @@ class Request:
 USUAL = Request()
 
 
+def is_dry(given: Mapping[str, Any] | None) -> bool:
+    """Return whether the fields, a run's conf or params, ask only for the plan; what cannot be read asks for none."""
+    return _TRUTH.get(str((given or {}).get(DRY_RUN) or "").strip().lower(), False)
+
+
 def option(field: str) -> str:
     """Return the option of a job that carries a field."""
     return "--" + field.replace("_", "-")

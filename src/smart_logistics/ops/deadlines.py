@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from statistics import median
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from smart_logistics.contracts.ops import MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
+from smart_logistics.contracts.ops import APART, MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.lake import tables
 from smart_logistics.views import runs
 from smart_logistics.views.runs import USUAL_NEEDS
@@ -53,14 +54,23 @@ def is_recorded(lakehouse: str, missed: Missed) -> bool:
 
 
 def last_success(lakehouse: str, dag_id: str) -> datetime | None:
-    """Return when the last run that succeeded ended; None where none has."""
+    """Return when the last run that succeeded ended, dry runs aside; None where none has."""
+    last: datetime | None = pc.max(_moments(lakehouse, dag_id, "ended_at", pc.field("state") == "success")).as_py()
+    return last
+
+
+def first_start(lakehouse: str, dag_id: str) -> datetime | None:
+    """Return when the first recorded run started, dry runs aside; None where there is none."""
+    first: datetime | None = pc.min(_moments(lakehouse, dag_id, "started_at", pc.scalar(True))).as_py()
+    return first
+
+
+def _moments(lakehouse: str, dag_id: str, column: str, wanted: pc.Expression) -> pa.ChunkedArray:
     log = tables.open_table(lakehouse, PIPELINE_RUNS)
     if log is None:
-        return None
-    wanted = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success")
-    ends = log.to_pyarrow_dataset().to_table(columns=["ended_at"], filter=wanted)["ended_at"]
-    last: datetime | None = pc.max(ends).as_py()
-    return last
+        return pa.chunked_array([], pa.timestamp("us", "UTC"))
+    wanted = wanted & runs.REAL & (pc.field("dag_id") == dag_id)
+    return log.to_pyarrow_dataset().to_table(columns=[column], filter=wanted)[column]
 
 
 def usual_run_seconds(lakehouse: str, dag_id: str) -> float | None:
@@ -96,12 +106,16 @@ def usual_seconds(lakehouse: str, task_ids: Collection[str]) -> dict[str, float]
 
 
 def _times(lakehouse: str, run_id: str) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Return the good times of a run's tasks, and the last ones of each task in other runs, in seconds."""
+    """Return the good times of a run's tasks, and the last ones of each task in other runs, in seconds.
+
+    Backfills and dry runs have none: neither are their times usual, nor can they be unusual.
+    """
     log = tables.open_table(lakehouse, TASK_RUNS)
     if log is None:
         return {}, {}
     wanted = (pc.field("state") == "success") & pc.field("duration_s").is_valid()
     columns = ["run_id", "task_id", "started_at", "duration_s"]
+    wanted &= ~pc.field("run_id").isin(_apart(lakehouse))
     rows = log.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).sort_by("started_at").to_pylist()
     others: dict[str, list[float]] = {}
     own: dict[str, float] = {}
@@ -111,6 +125,15 @@ def _times(lakehouse: str, run_id: str) -> tuple[dict[str, float], dict[str, lis
         else:
             others.setdefault(row["task_id"], []).append(row["duration_s"])
     return own, {task_id: times[-_USUAL_TRIES:] for task_id, times in others.items()}
+
+
+def _apart(lakehouse: str) -> pa.Array:
+    """Return the ids of the backfills and dry runs."""
+    log = tables.open_table(lakehouse, PIPELINE_RUNS)
+    if log is None:
+        return pa.array([], pa.string())
+    found = log.to_pyarrow_dataset().to_table(columns=["run_id"], filter=pc.field("run_type").isin(APART))
+    return found["run_id"].combine_chunks()
 
 
 def usual_limit(seconds: Sequence[float]) -> float | None:

@@ -14,8 +14,10 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS, PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.lake.state import State
 from smart_logistics.lake.tables import open_table
+from smart_logistics.ops import deadlines
 from smart_logistics.ops import measures as m
 from smart_logistics.ops.measures import Sample
+from smart_logistics.views.runs import REAL
 
 # Far enough back to hold the last run of a DAG that runs weekly.
 _WINDOW = timedelta(days=8)
@@ -42,19 +44,20 @@ def _newest(lakehouse: str, table: Table, column: str) -> datetime | None:
 
 
 def samples(lakehouse: str, now: datetime | None = None) -> Iterator[Sample]:
-    """Yield what the run log says of each DAG that ran within eight days of the last run of any."""
+    """Yield what the run log says of each DAG that ran within eight days of the last run of any; dry runs aside."""
     newest = _newest(lakehouse, PIPELINE_RUNS, "ended_at")
     if newest is None:
         return
-    ended = sorted(
-        _rows(lakehouse, PIPELINE_RUNS, _since("ended_at", newest - _WINDOW)), key=lambda row: row["ended_at"]
-    )
+    lately = _rows(lakehouse, PIPELINE_RUNS, _since("ended_at", newest - _WINDOW) & REAL)
+    # The whole log only where all of those were dry runs.
+    ended = sorted(lately or _rows(lakehouse, PIPELINE_RUNS, REAL), key=lambda row: row["ended_at"])
     last = {row["dag_id"]: row for row in ended}
     for dag_id, run in last.items():
         yield from _last_run(dag_id, run)
         yield from _last_tries(lakehouse, run)
         well = next((row for row in reversed(ended) if (row["dag_id"], row["state"]) == (dag_id, _SUCCESS)), None)
-        moment = well["ended_at"] if well else _last_success(lakehouse, dag_id)
+        # The whole log again only where eight days of runs have failed.
+        moment = well["ended_at"] if well else deadlines.last_success(lakehouse, dag_id)
         if moment is not None:
             yield m.LAST_SUCCESS.sample(moment.timestamp(), dag_id)
     yield from _last_day(ended, now or datetime.now(UTC), list(last))
@@ -78,12 +81,6 @@ def _last_tries(lakehouse: str, run: dict[str, Any]) -> Iterator[Sample]:
         yield m.TASK_TRIES.sample(row["try_number"], run["dag_id"], task_id)
         if row["duration_s"] is not None:
             yield m.TASK_DURATION.sample(row["duration_s"], run["dag_id"], task_id)
-
-
-def _last_success(lakehouse: str, dag_id: str) -> datetime | None:
-    """Look through the whole log: only where eight days of runs have failed."""
-    where = (pc.field("dag_id") == dag_id) & (pc.field("state") == _SUCCESS)
-    return max((row["ended_at"] for row in _rows(lakehouse, PIPELINE_RUNS, where, "ended_at")), default=None)
 
 
 def _last_day(ended: list[dict[str, Any]], now: datetime, dag_ids: list[str]) -> Iterator[Sample]:

@@ -3,7 +3,8 @@
 An incident is a run that failed: its first task that fails for good is mailed at once, and what fails after it in the
 same run is in the log. A run that ended without anybody having told of it (its worker, its DAG processor or the whole
 machine was killed, or it timed out) is told of by the next end or start of a run. Further runs that fail say for how
-long, and the next good run says that it is over.
+long, and the next good run says that it is over. A backfill and a dry run are told to nobody and end no incident: who
+asked for one sees how it ends.
 
 Nothing here may fail a task: what goes wrong with a mail is logged. Without the connection ``logistics_smtp`` the
 alert itself is the log line.
@@ -26,6 +27,7 @@ from smart_logistics.orchestration import connections, digest, error_record, inc
 from smart_logistics.orchestration.failures import reason
 from smart_logistics.orchestration.mail import Message, send
 from smart_logistics.orchestration.outbox import Outbox
+from smart_logistics.orchestration.run_record import is_apart
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,9 +51,12 @@ def on_task_failure(context: Context) -> None:
 
 
 def _task_failed(context: Context) -> None:
-    stats.count("alerts", kind="task_failed")
     ti = context["ti"]
     error = context.get("exception")
+    if not is_awaited(context):
+        _log.warning("task %s of %s failed, in a backfill or a dry run: %s", ti.task_id, ti.run_id, reason(error))
+        return
+    stats.count("alerts", kind="task_failed")
     job = JOBS.get(ti.task_id)
     run = context.get("dag_run")
     guide = error_record.guide(error)
@@ -106,16 +111,29 @@ def follow(
         cause: tells of any other run why it failed.
     """
     try:
-        for run in sorted(ended, key=lambda run: str(run["end_date"])):
-            if run["state"] == "failed" and run["run_type"] != "backfill":
-                _run_failed(dag_id, run, (reasons or {}).get(run["dag_run_id"]), cause)
-            elif run["state"] == "success":
+        awaited = [run for run in sorted(ended, key=lambda run: str(run["end_date"])) if not is_apart(run)]
+        for run in awaited:
+            if run["state"] == "success":
                 _run_succeeded(dag_id, run)
+            elif run is awaited[-1] or not _is_history(run):
+                _run_failed(dag_id, run, (reasons or {}).get(run["dag_run_id"]), cause)
         outbox = Outbox(folder())
         if outbox.waiting:
             outbox.deliver(_send)
     except Exception:  # noqa: BLE001 - as above
         _log.exception("the alerts of ended runs could not be made")
+
+
+def is_awaited(context: Context) -> bool:
+    """Return whether somebody waits for what a run does, and is told of its failure."""
+    run = context.get("dag_run")
+    return not is_apart({name: getattr(run, name, None) for name in ("run_type", "conf")})
+
+
+def _is_history(run: Mapping[str, Any]) -> bool:
+    """Return whether a run ended so long ago that nobody waits for its mail, if another one has ended since."""
+    end = _instant(run["end_date"])
+    return end is not None and datetime.now(UTC) - end > _OLD
 
 
 def was_told(dag_id: str, run_id: str, since: datetime | None, within: float) -> bool:
@@ -137,9 +155,8 @@ def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None, cause: Cal
     told = Outbox(folder()).told_at(key)
     if told is not None and (start is None or told >= start):
         return
-    age = datetime.now(UTC) - end
-    if age > _OLD or (why is None and age < _GRACE):
-        return  # history that nobody waits for; or the failed task's own alert may be under way
+    if why is None and datetime.now(UTC) - end < _GRACE:
+        return  # the failed task's own alert may be under way
     stats.count("alerts", kind="run_failed")
     why = why or (cause(run_id) if cause else "") or NOT_KNOWN
     incident = incidents.failed(folder(), dag_id, run_id, end, why, error_record.guide(None))

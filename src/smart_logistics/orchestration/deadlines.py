@@ -6,7 +6,7 @@ none: how long each task takes against its last times, and how old Gold is. Airf
 succeeds, so none of them can say that no run comes after it: these two are looked at every quarter of an hour by the
 DAG `smart_logistics_watch` (docs/decisions/0008-a-dag-that-watches.md), and when a run starts and ends. The watch also
 counts the time of runs that were cleared, for which Airflow makes no new deadlines. A failed run has had its mail, and
-a backfill's times mean nothing: both are left out.
+the times of a backfill or a dry run mean nothing: they are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from smart_logistics.ops.deadlines import BREACH, WARNING, Missed
 from smart_logistics.orchestration import access, alerts, connections, stats
 from smart_logistics.orchestration.api import AirflowApi
 from smart_logistics.orchestration.queued import RunQueued
+from smart_logistics.orchestration.run_record import is_apart, kind
 from smart_logistics.settings import Settings
 from smart_logistics.views.runs import USUAL_NEEDS, USUAL_RUNS
 
@@ -62,12 +63,12 @@ def _alert(name: str, reference: Any, minutes: int, severity: str) -> DeadlineAl
 def on_missed(context: dict[str, Any], name: str, minutes: int, severity: str) -> None:
     """Record and mail that a run takes too long, and which of its tasks runs."""
     run = context["dag_run"]
-    if run["state"] not in _STILL_RUNNING or run["run_type"] == "backfill":
-        _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], run["run_type"], run["state"])
+    if run["state"] not in _STILL_RUNNING or is_apart(run):
+        _log.info("deadline of %s passed; no alert: %s %s", run["dag_run_id"], kind(run), run["state"])
         return
     if not _is_overdue(run, name, minutes):
-        # It was cleared, and queued again; or Airflow's average called too early, in which failed runs and backfills
-        # count, too. The watch looks again.
+        # It was cleared, and queued again; or Airflow's average called too early, in which failed runs, backfills
+        # and dry runs count, too. The watch looks again.
         _log.info("no alert of %s yet: %s", run["dag_run_id"], name)
         return
     _tell(run, name, minutes, severity)
@@ -127,21 +128,25 @@ def _running(api: AirflowApi, dag_id: str, run_id: str) -> dict[str, float]:
 
 
 def look_at_gold(dag_id: str, given: Settings) -> None:
-    """Record and mail, once for each spell, that no run has brought Gold up to date for too long."""
+    """Record and mail, once for each spell, that no run has brought Gold up to date for too long.
+
+    Where none ever has, time counts from the start of the first one: that is when somebody began to wait for Gold.
+    """
     try:
-        last = deadlines.last_success(connections.lakehouse(), dag_id)
+        lakehouse = connections.lakehouse()
+        last = deadlines.last_success(lakehouse, dag_id)
+        since = last or deadlines.first_start(lakehouse, dag_id)
     except Exception:  # noqa: BLE001 - what the pipeline says about itself must not stop it
         _log.exception("how old Gold is could not be read")
         return
     limit = timedelta(minutes=given["GOLD_FRESHNESS_MINUTES"])
     now = datetime.now(UTC)
-    if last is None or now - last < limit:
+    if since is None or now - since < limit:
         return
-    detail = (
-        f"the last run that succeeded ended at {last.isoformat(timespec='seconds')}, {_minutes(now - last)} min ago"
-        f"{_what_keeps(dag_id)}"
-    )
-    spell = f"since {last.isoformat(timespec='seconds')}"
+    what = "the last run that succeeded ended" if last else "no run has succeeded yet; the first one started"
+    moment = since.isoformat(timespec="seconds")
+    detail = f"{what} at {moment}, {_minutes(now - since)} min ago{_what_keeps(dag_id)}"
+    spell = f"since {moment}"
     missed = Missed(dag_id, spell, "Gold is stale", BREACH, now, limit.total_seconds() / 60, detail)
     alerts.on_deadline_missed(missed, "See in the grid why no run succeeds; unpause the DAG where somebody paused it.")
     record([missed], once=True)
@@ -164,7 +169,7 @@ def look_at_runs_under_way(dag_id: str, given: Settings) -> None:
     """Tell of runs that take too or unusually long and are not told of yet, and record their tasks that do."""
     try:
         with access.api() as api:
-            runs = [run for run in api.runs(dag_id, states=("running",), limit=10) if run["run_type"] != "backfill"]
+            runs = [run for run in api.runs(dag_id, states=("running",), limit=10) if not is_apart(run)]
             running = {run["dag_run_id"]: _running(api, dag_id, run["dag_run_id"]) for run in runs}
         lakehouse = connections.lakehouse()
         for run in runs:

@@ -54,7 +54,7 @@ class LakehouseMaintenanceOperator(BaseOperator):
 
 
 class CleanUpOperator(BaseOperator):
-    """Delete task logs, records of runs, marks of alerts and scratch files that are older than they are kept."""
+    """Delete task logs, records of runs and scratch files that are older than they are kept."""
 
     def execute(self, context: Context) -> Mapping[str, int]:
         """Do it and return how many files went.
@@ -66,7 +66,6 @@ class CleanUpOperator(BaseOperator):
         home = settings.load().home
         counts = {
             "logs": delete_older(Path(conf.get("logging", "base_log_folder")), now - days * _DAY),
-            "alerts": delete_older(home / "run" / "alerts", now - days * _DAY),
             "scratch": delete_older(home / "spark" / "scratch", now - _SCRATCH_DAYS * _DAY),
         }
         self.log.info("files deleted: %s", counts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
+from smart_logistics.jobs import request
 from smart_logistics.jobs.request import DRY_RUN, FROM_DAY, NOTHING, REFRESH, REFRESHES, TO_DAY, Request
 
 if TYPE_CHECKING:
@@ -60,5 +61,5 @@ def asked(context: Context) -> Request:
 
 def is_dry(context: Context) -> bool:
     """Return whether a run is only to say what it would do."""
-    given: Any = context.get("params") or {}
-    return bool(given.get(DRY_RUN))
+    given: Any = context.get("params")
+    return request.is_dry(given)

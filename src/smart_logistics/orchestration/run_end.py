@@ -33,7 +33,7 @@ def on_run_end(context: Context) -> None:
     """
     dag_id, run_id, ended_by = str(context["dag"].dag_id), str(context["run_id"]), str(context.get("reason"))
     why = _WHY_ENDED.get(ended_by)
-    if ended_by == "task_failure":
+    if ended_by == "task_failure" and alerts.is_awaited(context):
         started = getattr(context.get("dag_run"), "start_date", None)
         why = None if alerts.was_told(dag_id, run_id, started, _TASKS_OWN_ALERT) else _why_failed(dag_id, run_id)
     heal(dag_id, {run_id: why} if why else {})

@@ -8,11 +8,13 @@ the same work twice, one after the other under the table's lock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from smart_logistics.contracts.ops import APART, DRY_RUN
 from smart_logistics.jobs.catalog import JOBS
+from smart_logistics.jobs.request import is_dry
 from smart_logistics.ops import run_log
 from smart_logistics.orchestration.api import AirflowApi, NotFound
 
@@ -28,6 +30,16 @@ LOST = "no message: the process that ran the task was lost"
 _PAGE_RUNS, _MOST_PAGES = 50, 4
 ENDED = ("success", "failed")
 _FAILED = ("failed", "up_for_retry")
+
+
+def kind(run: Mapping[str, Any]) -> str:
+    """Return a run's type as the run log has it: Airflow's, but for a dry run, which is a manual one to Airflow."""
+    return DRY_RUN if is_dry(run.get("conf")) else run["run_type"]
+
+
+def is_apart(run: Mapping[str, Any]) -> bool:
+    """Return whether a run says nothing of the others: who asked for it sees how it ends, and nobody is told."""
+    return kind(run) in APART
 
 
 def record_all(api: AirflowApi, lakehouse: str) -> int:
@@ -79,7 +91,7 @@ def _read(api: AirflowApi, run: dict[str, Any]) -> run_log.Run:
         run_id=run_id,
         dag_id=dag_id,
         state=run["state"],
-        run_type=run["run_type"],
+        run_type=kind(run),
         logical_date=_instant(run["logical_date"]),
         started_at=_instant(run["start_date"]),
         ended_at=_instant(run["end_date"]),

@@ -35,11 +35,12 @@ def page(request: Request) -> HTMLResponse:
     """Return the page."""
     snapshot, now = places.snapshot(), datetime.now(UTC)
     state = airflow_state.now()
-    last = runs.last_runs(snapshot, now, PIPELINE)
+    shown = runs.last_runs(snapshot, now, PIPELINE)
+    last = runs.real(shown)
     gates = runs.gates(snapshot)
     missed = runs.deadlines(snapshot, now - _DAY)
     last_success = next((one["ended_at"] for one in last if one["state"] == "success"), None)
-    if last and last_success is None:
+    if shown and last_success is None:
         last_success = deadlines.last_success(snapshot.lakehouse, PIPELINE)
     files, unread = _waiting(now)
     answer = verdict(
@@ -53,7 +54,7 @@ def page(request: Request) -> HTMLResponse:
         stale_after=timedelta(minutes=settings.load()["GOLD_FRESHNESS_MINUTES"]),
         further=unread,
     )
-    rows = _rows(snapshot, now, last, gates)
+    rows = _rows(snapshot, now, shown, gates)
     return web.page(
         request,
         "health.html",
@@ -80,7 +81,7 @@ def export(request: Request) -> Response:
 @router.get("/charts/durations.json")
 def durations(request: Request) -> Spec:
     """Return how long the last runs took."""
-    last = runs.last_runs(places.snapshot(), datetime.now(UTC), PIPELINE)
+    last = runs.real(runs.last_runs(places.snapshot(), datetime.now(UTC), PIPELINE))
     rows = [
         {"ended_at": one["ended_at"], "minutes": one["duration_s"] / 60}
         for one in last

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from smart_logistics.contracts.bronze import PROCESSED_FILES_LOG, REJECTED_RECORDS
 from smart_logistics.contracts.model import Table
-from smart_logistics.contracts.ops import DQ_METRICS, MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
+from smart_logistics.contracts.ops import APART, DQ_METRICS, DRY_RUN, MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.contracts.rules import OPEN
 from smart_logistics.contracts.silver import IOT_TELEMETRY
 from smart_logistics.views.snapshot import Row, Snapshot, since
@@ -25,6 +25,8 @@ WINDOW = timedelta(days=8)
 # A handful of times before "usual" means anything; of how many runs.
 USUAL_NEEDS, USUAL_RUNS = 5, 10
 _AROUND = timedelta(days=2)
+# The runs that are no dry ones; a row without a type is none.
+REAL: pc.Expression = ~pc.field("run_type").isin([DRY_RUN])
 _LETTER = ("source_table", "rejection_reason", "reprocessing_status")
 
 
@@ -70,16 +72,22 @@ def last_runs(snapshot: Snapshot, now: datetime, dag_id: str) -> list[Row]:
     return sorted(rows, key=lambda row: (row["ended_at"], row["run_id"]), reverse=True)
 
 
+def real(rows: Sequence[Row]) -> list[Row]:
+    """Return the runs that are no dry ones: a dry run says nothing of how fresh and how sound the tables are."""
+    return [row for row in rows if row["run_type"] != DRY_RUN]
+
+
 def usual_seconds(snapshot: Snapshot, dag_id: str) -> float | None:
-    """Return the median time of a DAG's last good runs, backfills aside; None where there are too few to say."""
+    """Return the median time of a DAG's last good runs, backfills and dry runs aside; None where they are too few."""
     newest_end = newest(snapshot, PIPELINE_RUNS, "ended_at")
     if newest_end is None:
         return None
     good = (pc.field("dag_id") == dag_id) & (pc.field("state") == "success") & pc.field("duration_s").is_valid()
+    good &= ~pc.field("run_type").isin(APART)
     # Those of an hourly DAG are all in the last days; of one that runs each week every file is read.
     for where in (good & since("ended_at", newest_end - WINDOW), good):
-        rows = snapshot.rows(PIPELINE_RUNS, ("ended_at", "duration_s", "run_type"), where).sort_by("ended_at")
-        times = [row["duration_s"] for row in rows.to_pylist() if row["run_type"] != "backfill"][-USUAL_RUNS:]
+        rows = snapshot.rows(PIPELINE_RUNS, ("ended_at", "duration_s"), where).sort_by("ended_at")
+        times = rows["duration_s"].to_pylist()[-USUAL_RUNS:]
         if len(times) == USUAL_RUNS:
             break
     return median(times) if len(times) >= USUAL_NEEDS else None

@@ -95,6 +95,16 @@ def test_a_success_of_weeks_ago_is_found_behind_all_failures_since(tmp_path: Pat
     assert by_labels(found, "last_success_timestamp_seconds") == {(DAG,): (NOW - timedelta(days=30)).timestamp()}
 
 
+@pytest.mark.parametrize("days", [0.1, 30])
+def test_a_dry_run_is_neither_the_last_run_nor_a_success(tmp_path: Path, days: float) -> None:
+    last = NOW - timedelta(days=days)
+    put(tmp_path, PIPELINE_RUNS, run("r1", "success", last), run("plan", "success", NOW) | {"run_type": "dry_run"})
+    found = list(measure_runs.samples(str(tmp_path), NOW))
+    assert by_labels(found, "last_success_timestamp_seconds") == {(DAG,): last.timestamp()}
+    assert by_labels(found, "last_run_end_timestamp_seconds") == {(DAG,): last.timestamp()}
+    assert by_labels(found, "last_day_runs")[DAG, "success"] == (days < 1)
+
+
 def test_files_of_the_past_are_not_opened(tmp_path: Path) -> None:
     for days in (40, 30, 20):
         ended_at = NOW - timedelta(days=days)

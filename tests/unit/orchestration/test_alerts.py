@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import Connection
 
 from smart_logistics.errors import FAMILY, LogisticsError, SourceUnavailable
-from smart_logistics.orchestration import alerts, connections
+from smart_logistics.orchestration import alerts, connections, incidents
 from smart_logistics.orchestration.mail import Message
 from smart_logistics.settings import REPOSITORY
 
@@ -34,10 +34,10 @@ def failure(try_number: int = 4, run_id: str = "r", task_id: str = "bronze_inges
     return {"ti": ti, **context}
 
 
-def ended(run_id: str, state: str, *, seconds: int, run_type: str = "scheduled") -> dict[str, Any]:
+def ended(run_id: str, state: str, *, seconds: float, run_type: str = "scheduled", **conf: Any) -> dict[str, Any]:
     end = datetime.now(UTC) - timedelta(seconds=seconds)
     start = (end - timedelta(minutes=3)).isoformat()
-    run = {"dag_run_id": run_id, "state": state, "run_type": run_type, "start_date": start}
+    run = {"dag_run_id": run_id, "state": state, "run_type": run_type, "start_date": start, "conf": conf}
     return run | {"end_date": end.isoformat()}
 
 
@@ -84,6 +84,36 @@ def test_a_run_of_which_nobody_could_tell_is_told_later_and_once(sent: list[Mess
         alerts.follow("d", [ended("r", "failed", seconds=90), ended("b", "failed", seconds=90, run_type="backfill")])
     assert [message.line() for message in sent] == ["[smart-logistics] a run of d failed"]
     alerts.on_task_failure(failure())
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("apart", [{"run_type": "backfill"}, {"run_type": "manual", "dry_run": True}])
+def test_a_backfill_and_a_dry_run_open_no_incident_and_end_none(
+    sent: list[Message], caplog: pytest.LogCaptureFixture, apart: dict[str, Any]
+) -> None:
+    conf = {name: value for name, value in apart.items() if name != "run_type"}
+    for number in range(3):
+        run = SimpleNamespace(start_date=datetime.now(UTC), run_type=apart["run_type"], conf=conf)
+        alerts.on_task_failure(failure(run_id=f"b{number}", dag_run=run, exception=SourceUnavailable("no answer")))
+    alerts.follow("d", [ended("b0", "failed", seconds=90, **apart)], {"b0": "it took too long"})
+    assert (sent, incidents.current(alerts.folder(), "d")) == ([], None)
+    assert "no answer" in caplog.text
+    alerts.on_task_failure(failure(run_id="r1"))
+    alerts.follow("d", [ended("b4", "success", seconds=-1, **apart)])
+    incident = incidents.current(alerts.folder(), "d")
+    assert incident is not None
+    assert (len(sent), incident.runs) == (1, ("r1",))
+    alerts.follow("d", [ended("r2", "success", seconds=-2)])
+    assert [message.line() for message in sent[1:]] == ["[smart-logistics] d is well again"]
+
+
+def test_a_failed_run_of_days_ago_is_told_unless_another_one_has_ended_since(sent: list[Message]) -> None:
+    friday, day = 3 * 86_400, 86_400
+    runs = [ended("r0", "failed", seconds=friday + day), ended("r1", "failed", seconds=friday)]
+    for _ in range(2):
+        alerts.follow("d", [*runs, ended("plan", "success", seconds=60, run_type="manual", dry_run=True)])
+    assert ["r1" in dict(message.facts)["What"] for message in sent] == [True]
+    alerts.follow("e", [*runs, ended("r2", "success", seconds=2 * day)])
     assert len(sent) == 1
 
 

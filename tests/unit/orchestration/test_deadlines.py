@@ -79,7 +79,9 @@ def sent(lakehouse: str, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
 
 
 def queued(minutes: int, state: str = "running", run_type: str = "manual") -> dict[str, Any]:
-    run = {"dag_id": "d", "dag_run_id": "r", "state": state, "run_type": run_type}
+    # As Airflow has it, to which a dry run is a manual one.
+    asked = {"run_type": "manual", "conf": {"dry_run": True}} if run_type == "dry_run" else {"run_type": run_type}
+    run = {"dag_id": "d", "dag_run_id": "r", "state": state, **asked}
     return {"dag_run": run | {"queued_at": (NOW - timedelta(minutes=minutes)).isoformat()}}
 
 
@@ -102,6 +104,7 @@ def run(run_id: str, state: str, hours_ago: float, seconds: float = 60) -> Run:
         ("failed", "manual", 0),
         ("success", "manual", 0),
         ("running", "backfill", 0),
+        ("running", "dry_run", 0),
     ],
 )
 def test_it_is_told_and_recorded_for_a_run_that_still_runs(
@@ -134,8 +137,9 @@ def test_unusual_is_what_takes_so_much_longer_than_the_last_good_runs(
     run_log.record(lakehouse, [run(f"r{n}", "success", 20 - n, 60) for n in range(5)])
     # What Airflow's own average is misled by.
     run_log.record(lakehouse, [run(f"failed{n}", "failed", 10 - n, 5) for n in range(5)])
-    backfills = [run(f"backfill{n}", "success", 5 - n, 9000) for n in range(5)]
-    run_log.record(lakehouse, [replace(one, run_type="backfill") for one in backfills])
+    for kind, seconds in (("backfill", 9000), ("dry_run", 1)):
+        apart = [run(f"{kind}{n}", "success", 5 - n, seconds) for n in range(9)]
+        run_log.record(lakehouse, [replace(one, run_type=kind) for one in apart])
     deadlines.on_missed(queued(minutes), deadlines.UNUSUAL, 15, WARNING)
     airflow.under_way = [queued(minutes)["dag_run"]]
     for _ in range(2):
@@ -189,7 +193,7 @@ def test_stale_gold_is_told_and_recorded_once_for_each_spell(
 ) -> None:
     given = settings.load({})
     deadlines.look_at_gold("d", given)
-    assert not sent, "nothing ever succeeded: there is no Gold to be stale"
+    assert not sent, "nothing ever ran: nobody waits for Gold"
     run_log.record(lakehouse, [run("a", "success", 3), run("b", "failed", 1)])
     for _ in range(3):
         deadlines.look_at_gold("d", given)

@@ -112,6 +112,20 @@ def test_a_failure_of_which_its_task_has_told_is_not_told_again(
     assert [mail.line() for mail in sent] == ["[smart-logistics] gold_aggregate failed"]
 
 
+def test_a_failed_dry_run_is_told_to_nobody_and_keeps_nobody_waiting(
+    sent: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    airflow = Airflow({})
+    listed = airflow.runs()
+    monkeypatch.setattr(airflow, "runs", lambda *_, **__: [run | {"conf": {"dry_run": True}} for run in listed])
+    monkeypatch.setattr(run_end.access, "api", lambda: airflow)
+    monkeypatch.setattr(alerts, "was_told", lambda *_: pytest.fail("it waits for a mail that nobody sends"))
+    dry = context()
+    dry["dag_run"].conf = {"dry_run": True}
+    run_end.on_run_end(dry)
+    assert sent == []
+
+
 def test_a_run_that_timed_out_is_told_with_that_reason_and_no_run_of_another_dag_with_it(
     sent: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,7 +37,7 @@ class Airflow:
         self.kept: dict[str, Any] = {}
         self.reads = 0
 
-    def end(self, run_id: str, state: str, at: str, dag_id: str = DAG) -> None:
+    def end(self, run_id: str, state: str, at: str, dag_id: str = DAG, **conf: Any) -> None:
         self.ended.insert(
             0,
             {
@@ -45,6 +45,7 @@ class Airflow:
                 "dag_run_id": run_id,
                 "state": state,
                 "run_type": "manual",
+                "conf": conf,
                 "logical_date": None,
                 "start_date": "2026-11-24T10:00:00Z",
                 "end_date": at,
@@ -124,6 +125,14 @@ def test_a_runs_rows_are_the_sums_of_its_tasks_counts(airflow: Airflow, tmp_path
     (row,) = rows(tmp_path, PIPELINE_RUNS)
     assert [row[f"{layer}_rows"] for layer in ("bronze", "silver", "gold", "rejected")] == [12, 4, 3, 3]
     assert row["duration_s"] == 300
+
+
+def test_a_dry_run_is_recorded_as_what_it_is(airflow: Airflow, tmp_path: Path) -> None:
+    airflow.end("r1", "success", "2026-11-24T10:05:00Z", dry_run=True)
+    airflow.end("r2", "success", "2026-11-24T11:05:00Z", dry_run=False)
+    record(airflow, tmp_path)
+    found = {row["run_id"]: row["run_type"] for row in rows(tmp_path, PIPELINE_RUNS)}
+    assert found == {"r1": "dry_run", "r2": "manual"}
 
 
 def test_what_is_recorded_is_not_read_again(airflow: Airflow, tmp_path: Path) -> None:

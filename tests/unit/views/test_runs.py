@@ -49,7 +49,8 @@ def test_the_last_runs_come_first_and_old_files_stay_closed(tmp_path: Path) -> N
 
 def test_usual_is_the_median_of_the_last_good_runs_for_pages_and_alerts_alike(tmp_path: Path) -> None:
     root = str(tmp_path)
-    odd = [run("f", 1, "failed", 1.0), run("backfill", 2, seconds=1.0) | {"run_type": "backfill"}]
+    odd = [run(kind, 2, seconds=1.0) | {"run_type": kind} for kind in ("backfill", "dry_run")]
+    odd.append(run("f", 1, "failed", 1.0))
     old = [run(f"old{n}", 24 * 30 + n, seconds=1.0) for n in range(20)]
     put(root, PIPELINE_RUNS, [*odd, run("other", 1, seconds=1.0) | {"dag_id": "another"}])
     put(root, PIPELINE_RUNS, [run(f"r{n}", 3 + n, seconds=100.0 + n) for n in range(4)])
