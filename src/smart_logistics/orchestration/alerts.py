@@ -73,8 +73,11 @@ def _task_failed(context: Context) -> None:
     tell(Message(subject, tuple(facts)), _of_run(ti.dag_id, ti.run_id), since=run.start_date if run else None)
 
 
-def on_deadline_missed(missed: Missed, next_step: str) -> None:
-    """Mail that a run takes too long, or that Gold is stale: once for each, and one mail for all mere warnings."""
+def on_deadline_missed(missed: Missed, next_step: str) -> bool:
+    """Mail that a run takes too long, or that Gold is stale: once for each, and one mail for all mere warnings.
+
+    Return whether it is told, now or before.
+    """
     facts = (
         ("What", f"{missed.deadline}: {missed.dag_id}, {missed.run_id}"),
         ("Why", missed.detail),
@@ -85,8 +88,13 @@ def on_deadline_missed(missed: Missed, next_step: str) -> None:
     )
     what = missed.deadline if missed.severity == BREACH else "slow"
     message = Message(f"{_SUBJECT} {missed.dag_id}: {missed.deadline}", facts)
-    if tell(message, f"{missed.dag_id}/{missed.run_id}/deadline/{what}"):
-        stats.count("alerts", kind="deadline_missed")
+    try:
+        if tell(message, f"{missed.dag_id}/{missed.run_id}/deadline/{what}"):
+            stats.count("alerts", kind="deadline_missed")
+    except Exception:  # noqa: BLE001 - as above
+        _log.error("the alert of a missed deadline is still to be told: %s", missed)
+        return False
+    return True
 
 
 def follow(
@@ -222,16 +230,24 @@ def on_good_run(dag_id: str, run_id: str, lakehouse: str) -> None:
 def tell(message: Message, incident: str, *, since: datetime | None = None) -> bool:
     """Tell of an incident once: Airflow may call twice, from the worker and from who found it dead.
 
-    Return whether it was told now.
+    Return whether it was told now: it is in the outbox, whatever the mail server says. Whoever has to note that it was
+    told does so after this has returned.
+
+    Raises:
+        LockHeld, OSError: it could not be put into the outbox, so it is still to be told. The log has the text.
     """
+    outbox = Outbox(folder())
     try:
-        outbox = Outbox(folder())
         if not outbox.post(incident, message, since=since):
             _log.info("already told: %s", message.line())
             return False
+    except Exception:
+        _log.exception("the alert could not be kept:\n%s\n%s", message.line(), message.plain())
+        raise
+    try:
         outbox.deliver(_send)
-    except Exception:  # noqa: BLE001 - whatever it is, it must not fail the task
-        _log.exception("the alert could not be sent:\n%s\n%s", message.line(), message.plain())
+    except Exception:  # noqa: BLE001 - it waits in the outbox
+        _log.exception("the alert could not be sent: %s", message.line())
     return True
 
 

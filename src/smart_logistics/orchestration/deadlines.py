@@ -80,8 +80,9 @@ def _tell(run: Mapping[str, Any], name: str, minutes: int, severity: str) -> Non
     detail = f"queued at {run['queued_at']}, still {run['state']} after {_minutes(late)} min"
     detail += _what_runs(run["dag_id"], run["dag_run_id"])
     missed = Missed(run["dag_id"], run["dag_run_id"], name, severity, datetime.now(UTC), float(minutes), detail)
-    alerts.on_deadline_missed(missed, "Look at the running task in the grid; if it hangs, clear it.")
-    record([missed])
+    # Only what was told: of what is not recorded the watch tells.
+    if alerts.on_deadline_missed(missed, "Look at the running task in the grid; if it hangs, clear it."):
+        record([missed])
 
 
 def _since_queued(run: Mapping[str, Any]) -> timedelta:
