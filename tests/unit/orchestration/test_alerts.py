@@ -14,6 +14,7 @@ from airflow.sdk import Connection
 
 from smart_logistics.errors import FAMILY, LogisticsError, SourceUnavailable
 from smart_logistics.orchestration import alerts, connections
+from smart_logistics.orchestration.error_record import ENDED, Cause
 from smart_logistics.orchestration.mail import Message
 from smart_logistics.settings import REPOSITORY
 
@@ -88,7 +89,7 @@ def test_a_run_of_which_nobody_could_tell_is_told_later_and_once(sent: list[Mess
 
 
 def test_a_run_that_timed_out_is_told_at_once_with_its_reason(sent: list[Message]) -> None:
-    alerts.follow("d", [ended("r", "failed", seconds=0)], {"r": "it took too long"})
+    alerts.follow("d", [ended("r", "failed", seconds=0)], {"r": Cause("it took too long", ENDED)})
     assert dict(sent[0].facts)["Why"] == "it took too long"
 
 
