@@ -76,10 +76,13 @@ def endpoint(text: str) -> tuple[str, int]:
 
 def page(text: str) -> str:
     """Read the address of a folder of pages."""
-    parts = urlsplit(text.strip())
+    address = text.strip()
+    parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise ValueError("must be an http(s) URL without user and password")
-    return text.strip().rstrip("/")
+    if parts.port == 0 or re.search(r"[\s?#]", address):
+        raise ValueError("must be an http(s) URL to which a page's name can be added")
+    return address.rstrip("/")
 
 
 def lineage(text: str) -> str | None:

@@ -97,6 +97,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SECRETS_BACKEND_KWARGS", "{}", Kind.PRIVATE, "its arguments, a JSON object", parsing.json_object),
     Setting("DOCS_URL", None, Kind.DAG, "where the pages of docs/ are served; alerts then link there", parsing.page),
     Setting(
+        "AIRFLOW_URL",
+        None,
+        Kind.DAG,
+        "where those who read alerts reach Airflow; for links only, default its address on this machine",
+        parsing.page,
+    ),
+    Setting(
+        "SPARK_UI_URL",
+        None,
+        Kind.DAG,
+        "where they reach the page of the Spark master, also one elsewhere; default the local one's on this machine",
+        parsing.page,
+    ),
+    Setting(
         "STATSD",
         None,
         Kind.STACK,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ from smart_logistics import settings
 from smart_logistics.errors import LogisticsError
 from smart_logistics.jobs.catalog import JOBS
 from smart_logistics.ops.deadlines import BREACH, Missed
-from smart_logistics.orchestration import connections, digest, error_record, incidents, stats
+from smart_logistics.orchestration import connections, digest, error_record, incidents, links, stats
+from smart_logistics.orchestration.error_record import Cause
 from smart_logistics.orchestration.failures import reason
 from smart_logistics.orchestration.mail import Message, send
 from smart_logistics.orchestration.outbox import Outbox
@@ -71,34 +73,52 @@ def _task_failed(context: Context) -> None:
         ("Meaning for the data", _NOTHING_LOST),
         *_what_to_do(error),
         ("Next step", _NEXT_STEP),
-        ("Log", str(getattr(ti, "log_url", "") or "see the task in Airflow")),
-        *_spark_ui(),
+        *_pages(guide, links.public(str(getattr(ti, "log_url", ""))) or links.run(ti.dag_id, ti.run_id)),
     ]
     subject = f"{_SUBJECT} {ti.task_id} failed" + (f" ({incident.count})" if incident.count else "")
     tell(Message(subject, tuple(facts)), _of_run(ti.dag_id, ti.run_id), since=run.start_date if run else None)
 
 
-def on_deadline_missed(missed: Missed, next_step: str) -> None:
-    """Mail that a run takes too long, or that Gold is stale: once for each, and one mail for all mere warnings."""
+@dataclass(frozen=True)
+class Where:
+    """What a mail about a missed deadline says besides: since when, what to do, and the pages that help."""
+
+    since: str
+    next_step: str
+    guide: str
+    log: str
+
+
+def on_deadline_missed(missed: Missed, where: Where) -> bool:
+    """Mail that a run takes too long, or that Gold is stale: once for each, and one mail for all mere warnings.
+
+    Return whether it is told, now or before.
+    """
     facts = (
         ("What", f"{missed.deadline}: {missed.dag_id}, {missed.run_id}"),
         ("Why", missed.detail),
+        ("Since", where.since),
         ("Allowed", f"{missed.limit_minutes:g} min"),
         ("Meaning for the data", "Gold is older than it should be; nothing is lost."),
-        ("More", error_record.address(f"{error_record.GUIDE}#a-run-that-takes-too-long")),
-        ("Next step", next_step),
+        ("Next step", where.next_step),
+        *_pages(where.guide, where.log),
     )
     what = missed.deadline if missed.severity == BREACH else "slow"
     message = Message(f"{_SUBJECT} {missed.dag_id}: {missed.deadline}", facts)
-    if tell(message, f"{missed.dag_id}/{missed.run_id}/deadline/{what}"):
-        stats.count("alerts", kind="deadline_missed")
+    try:
+        if tell(message, f"{missed.dag_id}/{missed.run_id}/deadline/{what}"):
+            stats.count("alerts", kind="deadline_missed")
+    except Exception:  # noqa: BLE001 - as above
+        _log.error("the alert of a missed deadline is still to be told: %s", missed)
+        return False
+    return True
 
 
 def follow(
     dag_id: str,
     ended: Sequence[Mapping[str, Any]],
-    reasons: Mapping[str, str] | None = None,
-    cause: Callable[[str], str] | None = None,
+    reasons: Mapping[str, Cause] | None = None,
+    cause: Callable[[str], Cause] | None = None,
 ) -> None:
     """Tell what nobody has told yet of runs that have ended, and what is over; send what waits.
 
@@ -148,25 +168,25 @@ def was_told(dag_id: str, run_id: str, since: datetime | None, within: float) ->
         time.sleep(0.5)
 
 
-def _run_failed(dag_id: str, run: Mapping[str, Any], why: str | None, cause: Callable[[str], str] | None) -> None:
+def _run_failed(dag_id: str, run: Mapping[str, Any], known: Cause | None, cause: Callable[[str], Cause] | None) -> None:
     run_id, start = run["dag_run_id"], _instant(run["start_date"])
     end = _instant(run["end_date"]) or datetime.now(UTC)
     key = _of_run(dag_id, run_id)
     told = Outbox(folder()).told_at(key)
     if told is not None and (start is None or told >= start):
         return
-    if why is None and datetime.now(UTC) - end < _GRACE:
+    if known is None and datetime.now(UTC) - end < _GRACE:
         return  # the failed task's own alert may be under way
     stats.count("alerts", kind="run_failed")
-    why = why or (cause(run_id) if cause else "") or NOT_KNOWN
-    incident = incidents.failed(folder(), dag_id, run_id, end, why, error_record.guide(None))
+    found = known or (cause(run_id) if cause else Cause(NOT_KNOWN, error_record.guide(None)))
+    incident = incidents.failed(folder(), dag_id, run_id, end, found.why, found.guide)
     facts = (
         ("What", f"Run {run_id} of {dag_id} failed at {run['end_date']}"),
-        ("Why", why),
+        ("Why", found.why),
         *_since(incident),
         ("Meaning for the data", _NOTHING_LOST),
-        ("More", error_record.address(error_record.guide(None))),
         ("Next step", f"See the run in Airflow's grid. {_NEXT_STEP}"),
+        *_pages(found.guide, links.run(dag_id, run_id)),
     )
     tell(Message(f"{_SUBJECT} a run of {dag_id} failed", facts), key, since=start)
 
@@ -182,6 +202,7 @@ def _run_succeeded(dag_id: str, run: Mapping[str, Any]) -> None:
         ("First cause", incident.cause),
         ("Meaning for the data", "What the failed runs left undone is done; Gold is up to date again."),
         ("Next step", "None."),
+        *_pages(incident.guide or error_record.guide(None), links.run(dag_id, run["dag_run_id"])),
     )
     tell(Message(f"{_SUBJECT} {dag_id} is well again", facts), f"{dag_id}/recovered/{incident.since}")
     incidents.closed(folder(), dag_id)
@@ -206,7 +227,7 @@ def _since(incident: incidents.Incident) -> list[tuple[str, str]]:
 
 def _what_to_do(error: object) -> list[tuple[str, str]]:
     remedy = error.remedy if isinstance(error, LogisticsError) else ""
-    return [*([("What to do", remedy)] if remedy else []), ("More", error_record.address(error_record.guide(error)))]
+    return [("What to do", remedy)] if remedy else []
 
 
 def _committed(context: Context) -> list[tuple[str, str]]:
@@ -214,9 +235,10 @@ def _committed(context: Context) -> list[tuple[str, str]]:
     return [("Rows committed", error_record.committed(driver))] if driver else []
 
 
-def _spark_ui() -> list[tuple[str, str]]:
-    address = connections.spark_ui()
-    return [("Spark", address)] if address else []
+def _pages(guide: str, log: str) -> list[tuple[str, str]]:
+    """Return what to read: the entry of the troubleshooting page, the log, and the page of the Spark master."""
+    spark = links.spark_ui()
+    return [("More", error_record.address(guide)), ("Log", log), *([("Spark", spark)] if spark else [])]
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -239,16 +261,24 @@ def on_good_run(dag_id: str, run_id: str, lakehouse: str) -> None:
 def tell(message: Message, incident: str, *, since: datetime | None = None) -> bool:
     """Tell of an incident once: Airflow may call twice, from the worker and from who found it dead.
 
-    Return whether it was told now.
+    Return whether it was told now: it is in the outbox, whatever the mail server says. Whoever has to note that it was
+    told does so after this has returned.
+
+    Raises:
+        LockHeld, OSError: it could not be put into the outbox, so it is still to be told. The log has the text.
     """
+    outbox = Outbox(folder())
     try:
-        outbox = Outbox(folder())
         if not outbox.post(incident, message, since=since):
             _log.info("already told: %s", message.line())
             return False
+    except Exception:
+        _log.exception("the alert could not be kept:\n%s\n%s", message.line(), message.plain())
+        raise
+    try:
         outbox.deliver(_send)
-    except Exception:  # noqa: BLE001 - whatever it is, it must not fail the task
-        _log.exception("the alert could not be sent:\n%s\n%s", message.line(), message.plain())
+    except Exception:  # noqa: BLE001 - it waits in the outbox
+        _log.exception("the alert could not be sent: %s", message.line())
     return True
 
 

@@ -23,7 +23,6 @@ from smart_logistics.errors import ConfigurationError
 from smart_logistics.jobs import catalog, submit, warm
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.orchestration import access, config_files
-from smart_logistics.orchestration.config_files import kept_port
 from smart_logistics.settings import Kind
 
 _log = logging.getLogger(__name__)
@@ -76,13 +75,6 @@ def landing() -> Path:
     if not path:
         raise ConfigurationError(f"the Airflow connection {LANDING} names no path", remedy='set its extra {"path": …}')
     return Path(path)
-
-
-def spark_ui() -> str | None:
-    """Return the address of the local Spark master's page; None where the cluster is somebody else's."""
-    loaded = settings.load()
-    port = None if loaded["SPARK_MASTER"] else kept_port(loaded, "SPARK_UI_PORT")
-    return None if port is None else f"http://127.0.0.1:{port}/"
 
 
 def lakehouse() -> str:

@@ -21,7 +21,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from smart_logistics.ops import deadlines
 from smart_logistics.ops.deadlines import BREACH, WARNING, Missed
-from smart_logistics.orchestration import access, alerts, connections, stats
+from smart_logistics.orchestration import access, alerts, connections, error_record, links, stats
 from smart_logistics.orchestration.api import AirflowApi
 from smart_logistics.orchestration.queued import RunQueued
 from smart_logistics.orchestration.run_record import is_apart, kind
@@ -81,8 +81,15 @@ def _tell(run: Mapping[str, Any], name: str, minutes: int, severity: str) -> Non
     detail = f"queued at {run['queued_at']}, still {run['state']} after {_minutes(late)} min"
     detail += _what_runs(run["dag_id"], run["dag_run_id"])
     missed = Missed(run["dag_id"], run["dag_run_id"], name, severity, datetime.now(UTC), float(minutes), detail)
-    alerts.on_deadline_missed(missed, "Look at the running task in the grid; if it hangs, clear it.")
-    record([missed])
+    where = alerts.Where(
+        f"{run['queued_at']}, when it was queued",
+        "Look at the running task in the grid; if it hangs, clear it.",
+        error_record.TOO_LONG,
+        links.run(run["dag_id"], run["dag_run_id"]),
+    )
+    # Only what was told: of what is not recorded the watch tells.
+    if alerts.on_deadline_missed(missed, where):
+        record([missed])
 
 
 def _since_queued(run: Mapping[str, Any]) -> timedelta:
@@ -148,7 +155,13 @@ def look_at_gold(dag_id: str, given: Settings) -> None:
     detail = f"{what} at {moment}, {_minutes(now - since)} min ago{_what_keeps(dag_id)}"
     spell = f"since {moment}"
     missed = Missed(dag_id, spell, "Gold is stale", BREACH, now, limit.total_seconds() / 60, detail)
-    alerts.on_deadline_missed(missed, "See in the grid why no run succeeds; unpause the DAG where somebody paused it.")
+    where = alerts.Where(
+        f"{last.isoformat(timespec='seconds')}, the end of the last run that succeeded",
+        "See in the grid why no run succeeds; unpause the DAG where somebody paused it.",
+        error_record.STALE,
+        links.dag(dag_id),
+    )
+    alerts.on_deadline_missed(missed, where)
     record([missed], once=True)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_logistics.lake import metrics
-from smart_logistics.orchestration import kept
+from smart_logistics.orchestration import error_record, kept, links
 from smart_logistics.orchestration.mail import Message
 
 _log = logging.getLogger(__name__)
@@ -47,8 +47,9 @@ def message(dag_id: str, run_id: str, warnings: Sequence[Mapping[str, Any]], tol
     facts += [("No longer", ", ".join(gone))] if gone else []
     facts += [
         ("Meaning for the data", "It is published. A warning is something to look at, not something wrong."),
-        ("More", f"{_GUIDE} says what each check means and what to do"),
-        ("Next step", "Look at what is new."),
+        ("Next step", "Look at what is new; the page says what each check means and what to do."),
+        ("More", error_record.address(_GUIDE)),
+        ("Log", links.run(dag_id, run_id)),
     ]
     alerts = sum("ALERT" in (one["detail"] or "") for one in warnings)
     subject = f"[smart-logistics] {len(warnings)} warning(s)" + (f", {alerts} to act on" if alerts else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smart_logistics import settings
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 GUIDE = "docs/troubleshooting.md"
+TOO_LONG, ENDED = f"{GUIDE}#a-run-that-takes-too-long", f"{GUIDE}#a-run-that-was-ended"
+STALE = f"{GUIDE}#gold-is-stale"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a run failed, and the entry of the troubleshooting page that tells of it."""
+
+    why: str
+    guide: str
 
 
 def guide(error: object) -> str:

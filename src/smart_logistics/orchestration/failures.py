@@ -9,7 +9,7 @@ from airflow.sdk import RetryDecision, RetryPolicy
 
 from smart_logistics.errors import LogisticsError
 from smart_logistics.orchestration import error_record
-from smart_logistics.orchestration.run_record import ERROR_KEY, LOST
+from smart_logistics.orchestration.run_record import ERROR_KEY, GUIDE_KEY, LOST
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,6 +43,7 @@ class ByCause(RetryPolicy):
             try:
                 _log.error("%s", error_record.text(context, exception, why, try_number, max_tries))
                 context["task_state_store"].set(f"{ERROR_KEY}{try_number}", why)
+                context["task_state_store"].set(f"{GUIDE_KEY}{try_number}", error_record.guide(exception))
             except Exception:  # noqa: BLE001 - the reason is in the log too; the decision must not depend on the store
                 _log.exception("the reason of try %s could not be recorded or kept for the run log", try_number)
         if isinstance(exception, LogisticsError) and not exception.transient:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -24,10 +25,14 @@ _LONGEST_SUBJECT = 200
 
 @dataclass(frozen=True)
 class Message:
-    """A subject and labelled facts, in the order in which they are read. A fact may be a link."""
+    """A subject and labelled facts, in the order in which they are read. A fact may be a link.
+
+    ``receivers`` are who has not got it yet; none stands for all that the connection names.
+    """
 
     subject: str
     facts: tuple[tuple[str, str], ...]
+    receivers: tuple[str, ...] = ()
 
     def line(self) -> str:
         """Return the subject as one line: no control characters, bounded."""
@@ -42,6 +47,15 @@ class Message:
         """Return the facts as a table, every value escaped; only our own links are links."""
         rows = "".join(f"<tr><th align=left valign=top>{escape(k)}</th><td>{_cell(v)}</td></tr>" for k, v in self.facts)
         return f"<html><body><h3>{escape(self.line())}</h3><table cellpadding=4>{rows}</table></body></html>"
+
+
+class SomeRefused(smtplib.SMTPException):
+    """The server took a mail, but not for these ``receivers``."""
+
+    def __init__(self, refused: Mapping[str, tuple[int, bytes]]) -> None:
+        said = (f"{who}: {code} {reply.decode(errors='replace')}" for who, (code, reply) in refused.items())
+        super().__init__(f"taken for others, refused for {'; '.join(said)}")
+        self.receivers = tuple(refused)
 
 
 def _cell(value: str) -> str:
@@ -65,9 +79,11 @@ def send(message: Message, connection: Connection, message_id: str = "") -> None
 
     Raises:
         OSError: the server does not answer, or refuses (smtplib's errors are OSErrors).
+        SomeRefused: it took the mail for some receivers and refused others.
     """
     extra = connection.extra_dejson
-    receivers = [one.strip() for one in str(extra.get("to_email", "")).split(",") if one.strip()]
+    named = [one.strip() for one in str(extra.get("to_email", "")).split(",") if one.strip()]
+    receivers = [*message.receivers] or named
     mail = compose(message, str(extra.get("from_email", "")), receivers, message_id)
     host, port = connection.host or "", connection.port or 0
     if extra.get("disable_ssl"):
@@ -79,4 +95,6 @@ def send(message: Message, connection: Connection, message_id: str = "") -> None
             client.starttls(context=ssl.create_default_context())
         if connection.login:
             client.login(connection.login, connection.password or "")
-        client.send_message(mail)
+        refused = client.send_message(mail)
+    if refused:
+        raise SomeRefused(refused)

@@ -2,10 +2,11 @@
 
 ``<home>/alerts/``: ``outbox/`` holds what waits, one JSON file for each message, ``told/`` a mark for each incident
 that was put there, ``undelivered/`` what nobody took for a week. Whoever alerts puts its message in and then delivers
-whatever waits; so does the start and the end of every run. One process at a time works here.
+whatever waits; so does the start and the end of every run. One process at a time puts in, and one delivers: each under
+a lock of its own, so that nobody who has something to tell waits for a mail server.
 
 A mail that the server took just before we were killed is sent again. It carries the same Message-ID, by which mail
-programs show it once.
+programs show it once. A mail that the server took for some receivers waits on for the others alone.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from smtplib import SMTPException
+from typing import Any
 
 from smart_logistics.errors import LockHeld
 from smart_logistics.lake import locks
 from smart_logistics.orchestration import kept
-from smart_logistics.orchestration.mail import Message
+from smart_logistics.orchestration.mail import Message, SomeRefused
 
 _log = logging.getLogger(__name__)
 # Airflow cuts a task's callback off after twenty seconds.
 _LOCK_SECONDS, _DELIVERY_SECONDS = 3.0, 10.0
+_SPOOL_LOCK, DELIVERY_LOCK = "lock", "delivery.lock"
 _GIVE_UP = timedelta(days=7)
 _FORGET = timedelta(days=90)
 
@@ -41,9 +44,9 @@ class Outbox:
     folder: Path
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, lock: str) -> Iterator[None]:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with locks.hold(self.folder / "lock", wait_seconds=_LOCK_SECONDS):
+        with locks.hold(self.folder / lock, wait_seconds=_LOCK_SECONDS):
             yield
 
     @property
@@ -55,11 +58,12 @@ class Outbox:
         """Put a message in; False where the incident was told before, and after ``since`` where that is given.
 
         Raises:
-            LockHeld: another process works here for too long.
+            LockHeld: another process puts something in for too long; it never waits for one that delivers.
+            OSError: the message cannot be written.
         """
         now = datetime.now(UTC)
         name = kept.name_of(incident)
-        with self._alone():
+        with self._alone(_SPOOL_LOCK):
             told = self.told_at(incident)
             if told is not None and (since is None or told >= since):
                 return False
@@ -82,26 +86,39 @@ class Outbox:
         """Send what waits, the oldest first, and return how many were taken; what is refused stays for the next time.
 
         ``send`` takes a message and its Message-ID, and raises OSError or SMTPException where the server refuses.
+        Where it raises SomeRefused, those receivers alone are tried the next time.
         """
         sent = 0
-        end = time.monotonic() + _DELIVERY_SECONDS
         try:
-            with self._alone():
-                for path in self.waiting:
-                    if time.monotonic() > end or not self._deliver(path, send):
-                        break
-                    sent += not path.exists()
-                self._forget()
+            with self._alone(DELIVERY_LOCK):
+                sent = self._deliver_all(send)
+                with self._alone(_SPOOL_LOCK):
+                    self._forget()
         except LockHeld:
-            _log.info("another process delivers the alerts that wait")
+            _log.info("another process works here, and delivers the alerts that wait")
         return sent
+
+    def _deliver_all(self, send: Send) -> int:
+        """Send each message once, also those that are put in meanwhile: who does that does not wait for us."""
+        end = time.monotonic() + _DELIVERY_SECONDS
+        tried: set[Path] = set()
+        while new := [path for path in self.waiting if path not in tried]:
+            if time.monotonic() > end or not self._deliver(new[0], send):
+                break
+            tried.add(new[0])
+        return sum(not path.exists() for path in tried)
 
     def _deliver(self, path: Path, send: Send) -> bool:
         """Send one message; False where the server cannot be reached, so that there is no point in going on."""
         content = json.loads(path.read_bytes())
-        message = Message(content["subject"], tuple((label, value) for label, value in content["facts"]))
+        facts = tuple((label, value) for label, value in content["facts"])
+        message = Message(content["subject"], facts, tuple(content.get("receivers", ())))
         try:
             send(message, f"<{path.stem}@smart-logistics.invalid>")
+        except SomeRefused as error:
+            kept.write(path, content | {"receivers": error.receivers})
+            self._refused(path, content, message, error)
+            return True
         except SMTPException as error:
             # This mail is refused, which says nothing about the next.
             self._refused(path, content, message, error)
@@ -114,7 +131,7 @@ class Outbox:
         _log.info("mailed: %s", message.line())
         return True
 
-    def _refused(self, path: Path, content: dict[str, str], message: Message, error: Exception) -> None:
+    def _refused(self, path: Path, content: dict[str, Any], message: Message, error: Exception) -> None:
         if datetime.now(UTC) - datetime.fromisoformat(content["posted_at"]) > _GIVE_UP:
             target = self.folder / "undelivered" / path.name
             target.parent.mkdir(exist_ok=True)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from smart_logistics.errors import ConfigurationError, LogisticsError
-from smart_logistics.orchestration import access, alerts, connections, deadlines, stats
+from smart_logistics.orchestration import access, alerts, connections, deadlines, error_record, stats
 from smart_logistics.orchestration.api import AirflowApi, NotFound
-from smart_logistics.orchestration.run_record import DAG_IDS, ENDED, ERROR_KEY, LOST, WATCH_ID, record_all
+from smart_logistics.orchestration.error_record import Cause
+from smart_logistics.orchestration.run_record import DAG_IDS, ENDED, ERROR_KEY, GUIDE_KEY, LOST, WATCH_ID, record_all
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,6 +24,7 @@ _WHY_ENDED = {
 # What a failed task's own alert may take. Airflow reads no DAG file meanwhile.
 _TASKS_OWN_ALERT = 20.0
 _UNKNOWN = f"{LOST}, or somebody marked it as failed"
+_NO_TASK = "no task of it failed: it took longer than a run may take, or somebody marked it as failed"
 
 
 def on_run_end(context: Context) -> None:
@@ -32,7 +34,7 @@ def on_run_end(context: Context) -> None:
     before it tells: the end of the run is then the only one who knows.
     """
     dag_id, run_id, ended_by = str(context["dag"].dag_id), str(context["run_id"]), str(context.get("reason"))
-    why = _WHY_ENDED.get(ended_by)
+    why = Cause(_WHY_ENDED[ended_by], error_record.ENDED) if ended_by in _WHY_ENDED else None
     if ended_by == "task_failure" and alerts.is_awaited(context):
         started = getattr(context.get("dag_run"), "start_date", None)
         why = None if alerts.was_told(dag_id, run_id, started, _TASKS_OWN_ALERT) else _why_failed(dag_id, run_id)
@@ -44,26 +46,28 @@ def on_run_end(context: Context) -> None:
     _send_gauges()
 
 
-def _why_failed(dag_id: str, run_id: str) -> str:
+def _why_failed(dag_id: str, run_id: str) -> Cause:
     """Return the failed tasks of a run, each with the reason that it left."""
     try:
         with access.api() as api:
             return _failed_tasks(api, dag_id, run_id)
     except Exception:  # noqa: BLE001 - it would only make the alert better
         _log.exception("why %s failed could not be asked", run_id)
-        return alerts.NOT_KNOWN
+        return Cause(alerts.NOT_KNOWN, error_record.guide(None))
 
 
-def _failed_tasks(api: AirflowApi, dag_id: str, run_id: str) -> str:
-    failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
-    reasons = [
-        api.state_store(dag_id, run_id, task["task_id"]).get(f"{ERROR_KEY}{task['try_number']}", _UNKNOWN)
-        for task in failed
-    ]
-    return "; ".join(f"{task['task_id']}: {why}" for task, why in zip(failed, reasons, strict=True))
+def _failed_tasks(api: AirflowApi, dag_id: str, run_id: str) -> Cause:
+    """Return the failed tasks of a run, each with the reason that it left, and what helps with the first of them."""
+    reasons, guides = [], []
+    for task in api.tasks(dag_id, run_id):
+        if task["state"] == "failed":
+            kept, number = api.state_store(dag_id, run_id, task["task_id"]), task["try_number"]
+            reasons.append(f"{task['task_id']}: {kept.get(f'{ERROR_KEY}{number}', _UNKNOWN)}")
+            guides.append(str(kept.get(f"{GUIDE_KEY}{number}", error_record.guide(None))))
+    return Cause("; ".join(reasons), guides[0]) if reasons else Cause(_NO_TASK, error_record.ENDED)
 
 
-def heal(of_dag: str = "", reasons: Mapping[str, str] | None = None) -> None:
+def heal(of_dag: str = "", reasons: Mapping[str, Cause] | None = None) -> None:
     """Record every run that ended lately, of whichever DAG, and is not recorded as it is; tell of what nobody told.
 
     What the pipeline says about itself must not stop it: a failure is logged as an error, and the next call makes it
@@ -82,7 +86,7 @@ def heal(of_dag: str = "", reasons: Mapping[str, str] | None = None) -> None:
         _log.info("run log: %d run(s) recorded", count)
 
 
-def _follow(api: AirflowApi, dag_id: str, reasons: Mapping[str, str] | None) -> None:
+def _follow(api: AirflowApi, dag_id: str, reasons: Mapping[str, Cause] | None) -> None:
     """Tell of a DAG's ended runs; one that Airflow does not know has none."""
     try:
         ended = api.runs(dag_id, states=ENDED, limit=_FOLLOWED_RUNS)

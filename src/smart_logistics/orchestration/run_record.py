@@ -23,8 +23,8 @@ PIPELINE_ID = "smart_logistics_pipeline"
 # Whose runs are recorded. Those of the watch, which only looks, are not: four an hour would hide the others.
 DAG_IDS = (PIPELINE_ID, "smart_logistics_maintenance")
 WATCH_ID = "smart_logistics_watch"
-# Where a task keeps, in Airflow's state store, why a try failed; and what is said where it could not.
-ERROR_KEY = "error_of_try_"
+# Where a task keeps, in Airflow's state store, why a try failed and what helps; and what is said where it could not.
+ERROR_KEY, GUIDE_KEY = "error_of_try_", "guide_of_try_"
 LOST = "no message: the process that ran the task was lost"
 # Eight days of hourly runs: what nobody could record for longer than that stays in Airflow alone.
 _PAGE_RUNS, _MOST_PAGES = 50, 4

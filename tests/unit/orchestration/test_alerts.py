@@ -14,6 +14,7 @@ from airflow.sdk import Connection
 
 from smart_logistics.errors import FAMILY, LogisticsError, SourceUnavailable
 from smart_logistics.orchestration import alerts, connections, incidents
+from smart_logistics.orchestration.error_record import ENDED, Cause
 from smart_logistics.orchestration.mail import Message
 from smart_logistics.settings import REPOSITORY
 
@@ -95,7 +96,7 @@ def test_a_backfill_and_a_dry_run_open_no_incident_and_end_none(
     for number in range(3):
         run = SimpleNamespace(start_date=datetime.now(UTC), run_type=apart["run_type"], conf=conf)
         alerts.on_task_failure(failure(run_id=f"b{number}", dag_run=run, exception=SourceUnavailable("no answer")))
-    alerts.follow("d", [ended("b0", "failed", seconds=90, **apart)], {"b0": "it took too long"})
+    alerts.follow("d", [ended("b0", "failed", seconds=90, **apart)], {"b0": Cause("it took too long", ENDED)})
     assert (sent, incidents.current(alerts.folder(), "d")) == ([], None)
     assert "no answer" in caplog.text
     alerts.on_task_failure(failure(run_id="r1"))
@@ -118,7 +119,7 @@ def test_a_failed_run_of_days_ago_is_told_unless_another_one_has_ended_since(sen
 
 
 def test_a_run_that_timed_out_is_told_at_once_with_its_reason(sent: list[Message]) -> None:
-    alerts.follow("d", [ended("r", "failed", seconds=0)], {"r": "it took too long"})
+    alerts.follow("d", [ended("r", "failed", seconds=0)], {"r": Cause("it took too long", ENDED)})
     assert dict(sent[0].facts)["Why"] == "it took too long"
 
 
