@@ -142,7 +142,7 @@ def _table(request: Request, found: Listing, asked: Mapping[str, str]) -> Table:
         Column("excursion_minutes", "Outside limits", "minutes"),
         Column("max_deviation", "Furthest, °C", "number"),
         Column("mean_kinetic_temperature", "MKT", "celsius"),
-        Column("data_coverage", "Data", "percent"),
+        Column("data_coverage", "Data", "coverage"),
         Column("shipment_type", "Type"),
         Column("status", "Status"),
         Column("route", "Route"),
