@@ -74,12 +74,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: the address of its Vega-Lite specification, and what it shows in words for those who do not see it."""
+    """A chart: the address of its Vega-Lite specification, and what it shows in words for those who do not see it.
+
+    ``csv`` is what leads to all of its data, and where. What its specification says of its data as ``usermeta.said``
+    stands below it, too.
+    """
 
     key: str
     spec: str
     caption: str
     description: str
+    csv: tuple[str, str] | None = None
 
 
 def page(request: Request, template: str, **values: Any) -> HTMLResponse:

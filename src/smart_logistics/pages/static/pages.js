@@ -85,6 +85,7 @@
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       drawn.push([place, await answer.json()]);
       await embed(...drawn.at(-1));
+      figure.querySelector(".said").textContent = drawn.at(-1)[1].usermeta?.said ?? "";
       figure.dataset.drawn = "true";
     } catch (error) {
       place.replaceChildren(Object.assign(document.createElement("p"), {
