@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
@@ -71,10 +71,7 @@ def overview(request: Request) -> HTMLResponse:
         words=_words(total),
         level=next((name.lower() for name in _GRAVE if total[f"{name.lower()}_excursions"]), ""),
         counts=[(name, total[f"{name.lower()}_excursions"]) for name in _GRAVE],
-        # A chart of nothing but days without a delivery has no axis to be drawn on.
-        charts=[
-            _chart(request, asked, one) for one in _CHARTS if one != "on-time" or total["on_time_rate"] is not None
-        ],
+        charts=[_chart(request, asked, one) for one in _CHARTS if _is_known(asked.found.days, one)],
         tables=[_TABLES[name](request, asked, _MOST_ROWS) for name in _TABLES],
     )
 
@@ -106,9 +103,19 @@ def chart(request: Request, name: str) -> Spec:
 
 _CHARTS = {
     "on-time": ("% on time", "Share of the deliveries of each day that were on time; a day without one has no point."),
-    "minutes": ("minutes", "Minutes outside the limits, of the excursions that began on each day."),
+    "minutes": (
+        "minutes",
+        "Minutes outside the limits, of the excursions that began on each day; a day on which no truck reported has no "
+        "point.",
+    ),
     "alerts": ("excursions", "Excursions that began on each day, by severity."),
 }
+_DRAWN_OF = {"on-time": "on_time_rate", "minutes": "excursion_minutes", "alerts": "excursion_count"}
+
+
+def _is_known(days: Sequence[Row], name: str) -> bool:
+    """Whether there is a day to draw: a chart of none has no axis to be drawn on."""
+    return any(day[_DRAWN_OF[name]] is not None for day in days)
 
 
 def _asked(request: Request) -> _Asked:
@@ -138,7 +145,8 @@ def _alerts(description: str, rows: list[dict[str, Any]]) -> Spec:
         description,
         height=180,
         data={"values": bars},
-        mark={"type": "bar", "tooltip": True},
+        # Days of which nothing is known keep their place on the axis.
+        mark={"type": "bar", "tooltip": True, "invalid": "break-paths-show-domains"},
         encoding={
             "x": charts.utc("at", timeUnit="utcyearmonthdate"),
             "y": {"field": "excursions", "type": "quantitative", "title": "excursions"},

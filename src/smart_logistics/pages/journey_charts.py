@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from smart_logistics.pages import charts, tiles
 from smart_logistics.pages.charts import Spec, moment, position, tooltip, utc
+from smart_logistics.views import curve
 from smart_logistics.views.routes import RouteMap
 from smart_logistics.views.shipment import Shipment
 
+# As long as the shortest excursion is drawn; a stroke makes it seen on a curve of weeks, too.
+_LEAST = timedelta(minutes=1)
+_MOST_PLACES = 1500
 _EXCURSION = {"from_at": "from", "to_at": "until", "severity": "severity", "minutes": "minutes", "peak": "peak, °C"}
 
 
@@ -37,6 +42,7 @@ def of_routes(found: RouteMap, links: Sequence[str], outlines: str) -> Spec:
     return charts.spec(
         f"Map of {len(places)} excursions by severity, and of the routes on which they happened.",
         height=tiles.HEIGHT,
+        usermeta={"said": found.words},
         projection=section.projection,
         layer=[
             *tiles.ground(section, outlines),
@@ -145,13 +151,18 @@ def _excursions(shipment: Shipment) -> Spec:
         {
             **{"from_at": moment(one["started_at"]), "to_at": moment(one["ended_at"]), "severity": one["severity"]},
             **{"minutes": round(one["minutes"]), "peak": round(one["peak_temperature"], 2)},
+            # One that is a single reading has no length, and would not be seen at all.
+            "drawn_to": moment(max(one["ended_at"], one["peak_at"], one["started_at"] + _LEAST)),
         }
         for one in shipment.excursions
     ]
     return {
         "data": {"values": rows},
-        "mark": {"type": "rect", "opacity": 0.3},
-        "encoding": {"x": utc("from_at"), "x2": {"field": "to_at"}, "color": colour, "tooltip": tooltip(_EXCURSION)},
+        "mark": {"type": "rect", "opacity": 0.3, "strokeWidth": 2},
+        "encoding": {
+            **{"x": utc("from_at"), "x2": {"field": "drawn_to"}, "color": colour, "stroke": colour | {"legend": None}},
+            "tooltip": tooltip(_EXCURSION),
+        },
     }
 
 
@@ -200,22 +211,31 @@ def _changes(shipment: Shipment) -> list[Spec]:
     ]
 
 
-def of_way(shipment: Shipment, outlines: str) -> Spec:
-    """Return the map of one journey: its readings in order of time, and the peaks of its excursions."""
-    colour, shape = charts.severity_scales()
-    placed = [one for one in shipment.readings if one.latitude is not None and one.longitude is not None]
-    every = max(1, len(placed) // 1500)
-    way = [
-        {
-            "latitude": one.latitude,
-            "longitude": one.longitude,
-            "at": moment(one.at),
-            "temperature": one.temperature,
-            "truck": one.truck_id,
-        }
-        for number, one in enumerate(placed)
-        if number % every == 0 or number == len(placed) - 1 or one.deviation
+def _placed(shipment: Shipment) -> list[Spec]:
+    """Return the readings that have a position, of many only some; none is left out beside a gap or in an excursion."""
+    parts = [
+        [one for one in (shipment.readings[index] for index in part) if None not in (one.latitude, one.longitude)]
+        for part in curve.stretches(shipment.points, shipment.hold)
     ]
+    every = max(1, sum(map(len, parts)) // _MOST_PLACES)
+    return [
+        {
+            **{"latitude": one.latitude, "longitude": one.longitude, "at": moment(one.at)},
+            **{"temperature": one.temperature, "truck": one.truck_id, "stretch": stretch},
+        }
+        for stretch, part in enumerate(parts)
+        for number, one in enumerate(part)
+        if number % every == 0 or number == len(part) - 1 or one.deviation
+    ]
+
+
+def of_way(shipment: Shipment, outlines: str) -> Spec:
+    """Return the map of one journey: its readings in order of time, and the peaks of its excursions.
+
+    The line joins no readings between which none came for longer than one holds: where the truck was then is not known.
+    """
+    colour, shape = charts.severity_scales()
+    way = _placed(shipment)
     peaks = [
         {
             **{"latitude": one["peak_latitude"], "longitude": one["peak_longitude"], "severity": one["severity"]},
@@ -237,7 +257,15 @@ def of_way(shipment: Shipment, outlines: str) -> Spec:
         projection=section.projection,
         layer=[
             *tiles.ground(section, outlines),
-            {"data": {"values": way}, "mark": line, "encoding": {**position(), "order": {"field": "at"}}},
+            {
+                "data": {"values": way},
+                "mark": line,
+                "encoding": {
+                    **position(),
+                    "order": {"field": "at"},
+                    "detail": {"field": "stretch", "type": "nominal"},
+                },
+            },
             {
                 "data": {"values": way},
                 "mark": dots,

@@ -185,7 +185,7 @@ def _facts(found: Shipment) -> list[tuple[str, Any, str]]:
         ("Mean kinetic temperature", row["mean_kinetic_temperature"], "celsius"),
         ("Lowest", row["min_temperature"], "celsius"),
         ("Highest", row["max_temperature"], "celsius"),
-        ("Data cover of the journey", row["data_coverage"], "percent"),
+        ("Data cover of the journey", row["data_coverage"], "coverage"),
         ("Readings that count", row["reading_count"], "whole"),
         ("Type", row["shipment_type"], "text"),
         ("Status", row["status"], "text"),

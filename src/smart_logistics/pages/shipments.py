@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
@@ -69,9 +70,8 @@ def overview(request: Request) -> HTMLResponse:
 @router.get("/shipments.csv")
 def export(request: Request) -> Response:
     """Return every shipment that matches with all its columns."""
-    rows = shipments.every(places.snapshot(), query.filters(request), sort=request.query_params.get("sort", ""))
-    lines = (row for batch in rows.to_batches(1000) for row in zip(*(one.to_pylist() for one in batch), strict=True))
-    return web.csv_of("shipments", rows.column_names, lines)
+    sort = request.query_params.get("sort", "")
+    return _whole("shipments", shipments.every(places.snapshot(), query.filters(request), sort=sort))
 
 
 @router.get("/charts/routes.json")
@@ -84,20 +84,13 @@ def route_map(request: Request) -> Spec:
 
 @router.get("/excursions.csv")
 def excursions(request: Request) -> Response:
-    """Return the excursions on the map."""
-    found = routes.route_map(places.snapshot(), query.filters(request)).places
-    names = (
-        "shipment_id",
-        "truck_id",
-        "severity",
-        "minutes",
-        "temperature",
-        "deviation",
-        "at",
-        "latitude",
-        "longitude",
-    )
-    return web.csv_of("excursions", names, ([getattr(one, name) for name in names] for one in found))
+    """Return every excursion of the shipments that match, also those that the map leaves out."""
+    return _whole("excursions", routes.excursions(places.snapshot(), query.filters(request)))
+
+
+def _whole(name: str, rows: pa.Table) -> Response:
+    lines = (row for batch in rows.to_batches(1000) for row in zip(*(one.to_pylist() for one in batch), strict=True))
+    return web.csv_of(name, rows.column_names, lines)
 
 
 def _verdict(found: Listing, chosen: Filters) -> Mapping[str, str]:
@@ -142,7 +135,7 @@ def _table(request: Request, found: Listing, asked: Mapping[str, str]) -> Table:
         Column("excursion_minutes", "Outside limits", "minutes"),
         Column("max_deviation", "Furthest, °C", "number"),
         Column("mean_kinetic_temperature", "MKT", "celsius"),
-        Column("data_coverage", "Data", "percent"),
+        Column("data_coverage", "Data", "coverage"),
         Column("shipment_type", "Type"),
         Column("status", "Status"),
         Column("route", "Route"),
@@ -169,6 +162,7 @@ def _map(request: Request, asked: Mapping[str, str]) -> Chart:
         "Excursions by severity, larger where longer, and the routes on which they happened. A point leads to its "
         f"shipment. The worst {routes.MOST_PLACES:,} and {routes.MOST_ROUTES} routes. {tiles.credit()}",
         "Map of the excursions of the shipments that match. The table of shipments below has the same shipments.",
+        ("All excursions as CSV", link(request, "excursions.csv", **asked)),
     )
 
 

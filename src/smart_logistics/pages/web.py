@@ -28,6 +28,7 @@ PREFIX = "/logistics"
 STATIC = Path(__file__).with_name("static")
 Row = Mapping[str, Any]
 _PLAIN = re.compile(r"[\w][\w .~-]*")
+_NUMBERS = ("number", "whole", "celsius", "minutes", "duration", "percent", "coverage", "place", "bytes")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -36,8 +37,9 @@ class Column:
     """A column of a table on a page: which key of a row, its heading, and how a value is shown.
 
     ``kind`` is one of text, number, whole, celsius, minutes, duration (minutes, to the second), percent, instant,
-    severity, state, list, place, bytes and typed (a person's words, what is invisible in them spelt out); ``link``
-    makes the address that a cell leads to.
+    severity, coverage (of a journey by readings), state, list, place, bytes and typed (a person's words, what is
+    invisible in them spelt out); ``link`` makes the address that a cell leads to. A row whose ``low`` is true has too
+    few readings, which its severity and its coverage say.
     """
 
     name: str
@@ -48,7 +50,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether it is aligned by its digits."""
-        return self.kind in ("number", "whole", "celsius", "minutes", "duration", "percent", "place", "bytes")
+        return self.kind in _NUMBERS
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: the address of its Vega-Lite specification, and what it shows in words for those who do not see it."""
+    """A chart: the address of its Vega-Lite specification, and what it shows in words for those who do not see it.
+
+    ``csv`` is what leads to all of its data, and where. What its specification says of its data as ``usermeta.said``
+    stands below it, too.
+    """
 
     key: str
     spec: str
     caption: str
     description: str
+    csv: tuple[str, str] | None = None
 
 
 def page(request: Request, template: str, **values: Any) -> HTMLResponse:

@@ -28,6 +28,8 @@ _OF_TRUCKS = (
     *("minor_excursions", "major_excursions", "critical_excursions"),
     *("reading_count", "outlier_count", "covered_minutes"),
 )
+# What is only known of a day on which a truck reported.
+_OF_READINGS = ("excursion_count", "excursion_minutes", "minor_excursions", "major_excursions", "critical_excursions")
 _OF_A_SHIPMENT = (
     *("shipment_type", "is_on_time", "delivery_delay_minutes", "temperature_alert", "alert_severity"),
     *("excursion_count", "excursion_minutes"),
@@ -54,6 +56,7 @@ class Fleet:
 
     Rows have the sums of ``fleet_daily`` and what ``with_rates`` adds; of a day its ``day``, of a truck its
     ``truck_id`` and ``days`` (on which there was anything). Trucks come with the most minutes too warm or cold first.
+    Of a day on which no truck reported the figures of excursions are null: none was seen, and none could have been.
     """
 
     period: Period
@@ -87,7 +90,7 @@ def fleet(found: Snapshot, within: Period, *, truck: str = "") -> Fleet:
         rows = rows.filter(pc.match_substring(rows["truck_id"], wanted))
     by_day = {row["day"]: row for row in _summed(rows, ["day"], _OF_TRUCKS)}
     nothing: Row = {"max_deviation": None, "trucks": 0} | dict.fromkeys(_OF_TRUCKS, 0)
-    days = [by_day.get(day) or with_rates({"day": day} | nothing) for day in within.days]
+    days = [_as_known(by_day.get(day) or with_rates({"day": day} | nothing)) for day in within.days]
     trucks = _summed(rows, ["truck_id"], _OF_TRUCKS)
     trucks.sort(key=lambda row: (-row["excursion_minutes"], -row["excursion_count"], row["truck_id"]))
     return Fleet(within, _total(rows, _OF_TRUCKS), days, trucks)
@@ -130,6 +133,11 @@ def with_rates(row: Row) -> Row:
         "on_time_rate": row["on_time_deliveries"] / deliveries if deliveries else None,
         "average_delay": row["delay_minutes"] / deliveries if deliveries else None,
     }
+
+
+def _as_known(day: Row) -> Row:
+    has_reports = day["reading_count"] or day["excursion_count"]
+    return day if has_reports else day | dict.fromkeys(_OF_READINGS)
 
 
 def _rows(found: Snapshot, table: Table, columns: Sequence[str], within: Period) -> pa.Table:

@@ -27,7 +27,7 @@ _MATCHING = ("shipment_id", "year", "month", "origin_city", "destination_city", 
 
 @dataclass(frozen=True)
 class Place:
-    """The peak of an excursion."""
+    """The peak of an excursion, and where it was."""
 
     shipment_id: str
     truck_id: str
@@ -54,47 +54,86 @@ class Route:
 
 @dataclass(frozen=True)
 class RouteMap:
-    """The worst places and routes. ``excursions`` is how many there are, ``unplaced`` how many without a position."""
+    """The worst places and routes.
+
+    ``excursions`` is how many there are, ``unplaced`` how many of them without a position; ``pairs`` how many pairs of
+    cities there are, ``unknown`` how many of them with a city of which no place is known.
+    """
 
     places: list[Place]
     routes: list[Route]
     excursions: int
     unplaced: int
+    pairs: int
+    unknown: int
+
+    @property
+    def words(self) -> str:
+        """What is on the map and what is not."""
+        places, routes = len(self.places), len(self.routes)
+        are = "excursion is" if self.excursions == 1 else "excursions are"
+        told = f"{places:,} of {self.excursions:,} {are} on the map"
+        if self.unplaced:
+            told += f", {self.unplaced:,} {'has' if self.unplaced == 1 else 'have'} no position"
+        told += f". {routes:,} of {self.pairs:,} {'route is' if self.pairs == 1 else 'routes are'} drawn"
+        if self.unknown:
+            told += f", {self.unknown:,} {'has' if self.unknown == 1 else 'have'} a city whose place is not known"
+        return f"{told}."
 
 
 def route_map(snapshot: Snapshot, filters: Filters) -> RouteMap:
     """Return the map of the shipments that match: the worst ``MOST_PLACES`` excursions and ``MOST_ROUTES`` routes."""
-    matching = shipments.matching(snapshot, filters, _MATCHING)
-    alerts = matching.filter(pc.not_equal(matching["alert_severity"], SEVERITIES[0]))
+    alerts = _alerts(snapshot, filters)
     found = decisions.excursions_of(snapshot, alerts, _PLACE)
     placed = found.filter(pc.and_(pc.is_valid(found["peak_latitude"]), pc.is_valid(found["peak_longitude"])))
-    order = [("rank", "descending"), ("minutes", "descending"), ("shipment_id", "ascending")]
-    ranked = placed.append_column("rank", pc.index_in(placed["severity"], value_set=pa.array(SEVERITIES)))
-    worst = ranked.sort_by(order).slice(0, MOST_PLACES).to_pylist()
     places = [
         Place(
             *(row["shipment_id"], row["truck_id"], row["severity"], row["minutes"]),
             *(row["peak_temperature"], row["peak_deviation"], row["peak_at"]),
             *(row["peak_latitude"], row["peak_longitude"]),
         )
-        for row in worst
+        for row in _worst_first(placed).slice(0, MOST_PLACES).to_pylist()
     ]
-    return RouteMap(places, _routes(alerts, cities(snapshot)), len(found), len(found) - len(placed))
+    routes, pairs, unknown = _routes(alerts, cities(snapshot))
+    return RouteMap(places, routes, len(found), len(found) - len(placed), pairs, unknown)
 
 
-def _routes(alerts: pa.Table, where: Mapping[str, tuple[float, float]]) -> list[Route]:
+def excursions(snapshot: Snapshot, filters: Filters) -> pa.Table:
+    """Return every excursion of the shipments that match, the worst first.
+
+    ``temperature``, ``deviation``, ``at``, ``latitude`` and ``longitude`` are those of its peak; the last two are null
+    where its position is not known.
+    """
+    found = _worst_first(decisions.excursions_of(snapshot, _alerts(snapshot, filters), _PLACE))
+    return found.select(list(_PLACE)).rename_columns([name.removeprefix("peak_") for name in _PLACE])
+
+
+def _alerts(snapshot: Snapshot, filters: Filters) -> pa.Table:
+    matching = shipments.matching(snapshot, filters, _MATCHING)
+    return matching.filter(pc.not_equal(matching["alert_severity"], SEVERITIES[0]))
+
+
+def _worst_first(found: pa.Table) -> pa.Table:
+    down, up = (("rank", "descending"), ("minutes", "descending")), ("shipment_id", "excursion_no")
+    ranked = found.append_column("rank", pc.index_in(found["severity"], value_set=pa.array(SEVERITIES)))
+    return ranked.sort_by([*down, *((name, "ascending") for name in up)])
+
+
+def _routes(alerts: pa.Table, where: Mapping[str, tuple[float, float]]) -> tuple[list[Route], int, int]:
+    """Return the worst routes, how many there are, and how many of them have a city whose place is not known."""
     ranked = alerts.append_column("rank", pc.index_in(alerts["alert_severity"], value_set=pa.array(SEVERITIES)))
     grouped = ranked.group_by(["origin_city", "destination_city"]).aggregate([([], "count_all"), ("rank", "max")])
     order = [("rank_max", "descending"), ("count_all", "descending"), ("origin_city", "ascending")]
     rows = grouped.sort_by(order).to_pylist()
-    known = (row for row in rows if row["origin_city"] in where and row["destination_city"] in where)
-    return [
+    known = [row for row in rows if row["origin_city"] in where and row["destination_city"] in where]
+    routes = [
         Route(
             *(row["origin_city"], row["destination_city"], row["count_all"], SEVERITIES[row["rank_max"]]),
             *(where[row["origin_city"]], where[row["destination_city"]]),
         )
-        for row in known
-    ][:MOST_ROUTES]
+        for row in known[:MOST_ROUTES]
+    ]
+    return routes, len(rows), len(rows) - len(known)
 
 
 def cities(snapshot: Snapshot) -> dict[str, tuple[float, float]]:

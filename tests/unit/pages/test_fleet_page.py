@@ -85,6 +85,7 @@ def test_each_table_is_there_whole_as_csv(client: TestClient) -> None:
     days = table(client, "days")
     assert [row["day"] for row in days] == [(DAY + timedelta(days=n)).isoformat() for n in range(6, -1, -1)]
     assert (days[-1]["on_time_rate"], days[0]["on_time_rate"]) == ("0.999", "")
+    assert (days[-1]["excursion_count"], days[0]["excursion_count"], days[0]["trucks"]) == ("1", "", "0")
     assert client.get("/logistics/fleet/else.csv").status_code == 404
 
 
@@ -98,15 +99,17 @@ def test_a_plate_chooses_trucks_and_leads_to_their_shipments(client: TestClient)
 @pytest.mark.parametrize(("name", "field"), [("on-time", "percent"), ("minutes", "excursion_minutes")])
 def test_a_trend_has_a_point_for_each_day(client: TestClient, name: str, field: str) -> None:
     values = client.get(f"/logistics/charts/fleet-{name}.json", params=WEEK).json()["data"]["values"]
-    expected = {"percent": [99.9, *[None] * 6], "excursion_minutes": [90.0, 20.0, *[0] * 5]}
+    # Of the days on which no truck reported nothing is known: that is not none.
+    expected = {"percent": [99.9, *[None] * 6], "excursion_minutes": [90.0, 20.0, *[None] * 5]}
     assert [row[field] for row in values] == expected[field]
     assert values[1]["at"] - values[0]["at"] == 86_400_000
 
 
 def test_alerts_are_counted_by_day_and_severity(client: TestClient) -> None:
     spec = client.get("/logistics/charts/fleet-alerts.json", params=WEEK).json()
-    found = [(row["severity"], row["excursions"]) for row in spec["data"]["values"][:3]]
-    assert found == [("Minor", 0), ("Major", 0), ("Critical", 1)]
+    found = [(row["severity"], row["excursions"]) for row in spec["data"]["values"]]
+    assert found[:3] == [("Minor", 0), ("Major", 0), ("Critical", 1)]
+    assert [number for _, number in found[6:]] == [None] * 15
     assert client.get("/logistics/charts/fleet-else.json").status_code == 404
 
 
@@ -119,6 +122,7 @@ def test_without_figures_the_page_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     text = serving(str(tmp_path), monkeypatch).get("/logistics/fleet").text
     assert "No delivery of which both dates are known" in text
     assert text.count("None in these days.") == 3
+    assert "data-spec" not in text
 
 
 def test_the_days_before_are_left_out(client: TestClient) -> None:

@@ -71,8 +71,17 @@ def test_every_day_has_a_row_and_one_without_deliveries_no_rate(lakehouse: str) 
     days = fleet.fleet(Snapshot(lakehouse), A_WEEK).days
     assert [row["day"] for row in days] == A_WEEK.days
     assert [row["on_time_rate"] for row in days] == [1.0, None, 0.0, None, None, None, None]
-    assert [row["excursion_minutes"] for row in days] == [90.0, 0, 20.0, 0, 0, 0, 0.0]
+    # No truck reported on most of them: that there was no excursion is not known.
+    assert [row["excursion_minutes"] for row in days] == [90.0, None, 20.0, None, None, None, 0.0]
+    assert [row["critical_excursions"] for row in days] == [0, None, 0, None, None, None, 0]
     assert {*days[0]} == {*days[1]}
+
+
+def test_a_delivery_without_readings_says_nothing_of_excursions(tmp_path: Path) -> None:
+    rows = [truck_day("KA01", DAY, deliveries=1, reading_count=0), truck_day("KA01", DAY + timedelta(days=1))]
+    put(str(tmp_path), FLEET_DAILY, rows)
+    found = fleet.fleet(Snapshot(str(tmp_path)), Period(DAY, DAY + timedelta(days=1)))
+    assert [(row["deliveries"], row["excursion_count"]) for row in found.days] == [(1, None), (0, 0)]
 
 
 def test_the_worst_truck_is_first_and_one_without_an_excursion_is_not_among_them(lakehouse: str) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
-from smart_logistics.views import shipments
+from smart_logistics.views import routes, shipments
 from smart_logistics.views.assessment import Assessment, assess
 from smart_logistics.views.filters import Filters
-from smart_logistics.views.routes import route_map
+from smart_logistics.views.routes import excursions, route_map
 from smart_logistics.views.snapshot import Snapshot
 from tests.unit.views.lake import FIRST, SECOND, alert, excursion, gold_row, parents, put
 
@@ -158,6 +158,35 @@ def test_the_map_shows_the_worst_and_says_what_it_cannot_place(root: str) -> Non
     # A warehouse's own place counts before the list of cities.
     assert found.routes[0].end == (18.6, 73.9)
     assert [one.shipment_id for one in route_map(Snapshot(root), Filters(kind="Frozen")).places] == ["C"]
+
+
+def test_every_excursion_is_in_the_file_with_its_position_or_without(root: str) -> None:
+    rows = excursions(Snapshot(root), Filters()).to_pylist()
+    assert [(one["shipment_id"], one["excursion_no"], one["latitude"]) for one in rows] == [
+        ("C", 1, 18.9),
+        ("B", 1, 18.9),
+        ("B", 2, None),
+        ("A", 1, 18.9),
+    ]
+    assert [one["shipment_id"] for one in excursions(Snapshot(root), Filters(kind="Frozen")).to_pylist()] == ["C"]
+
+
+def test_the_map_says_how_much_of_all_it_has(root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "3 of 4 excursions are on the map, 1 has no position. 2 of 2 routes are drawn."
+    assert route_map(Snapshot(root), Filters()).words == said
+    assert route_map(Snapshot(root), Filters(kind="Frozen")).words == (
+        "1 of 1 excursion is on the map. 1 of 1 route is drawn."
+    )
+    monkeypatch.setattr(routes, "MOST_PLACES", 2)
+    monkeypatch.setattr(routes, "MOST_ROUTES", 1)
+    assert route_map(Snapshot(root), Filters()).words == (
+        "2 of 4 excursions are on the map, 1 has no position. 1 of 2 routes are drawn."
+    )
+    rows = [alert(city, "Major", 9.0, destination_city=city) for city in ("Nowhere", "Atlantis", "Delhi")]
+    put(str(tmp_path), SHIPMENT_ANALYTICS, rows)
+    assert route_map(Snapshot(str(tmp_path)), Filters()).words == (
+        "0 of 0 excursions are on the map. 1 of 3 routes are drawn, 2 have a city whose place is not known."
+    )
 
 
 def test_what_is_not_measured_is_not_called_good() -> None:

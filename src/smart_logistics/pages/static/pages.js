@@ -31,17 +31,25 @@
     for (const one of document.querySelectorAll("footer .zone")) one.textContent = `; local times are ${zone}`;
   };
 
-  // The frame may not navigate its parent, and Airflow inside of Airflow helps nobody: its own page follows the link.
-  const airflowLinks = () => {
+  // The frame may neither navigate its parent nor open a window, and Airflow inside of Airflow helps nobody: Airflow's
+  // own page follows such a link.
+  const outerLinks = () => {
     if (!framed) return;
     document.addEventListener("click", (event) => {
-      const link = event.target.closest("a[data-airflow]");
+      const link = event.target.closest("a[data-airflow], a[target=_blank]");
       if (!link) return;
       event.preventDefault();
       const outer = window.parent.document.createElement("a");
-      outer.href = link.href;
+      Object.assign(outer, { href: link.href, target: link.target, rel: link.rel });
       outer.click();
     });
+  };
+
+  // Where we are shown inside Airflow its address stays the same, whatever is chosen here: this one can be sent on.
+  const alone = () => {
+    const link = document.querySelector("a[data-alone]");
+    link.href ||= window.location.href;
+    link.hidden = !framed;
   };
 
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -77,6 +85,7 @@
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       drawn.push([place, await answer.json()]);
       await embed(...drawn.at(-1));
+      figure.querySelector(".said").textContent = drawn.at(-1)[1].usermeta?.said ?? "";
       figure.dataset.drawn = "true";
     } catch (error) {
       place.replaceChildren(Object.assign(document.createElement("p"), {
@@ -105,6 +114,7 @@
 
   theme();
   localTimes();
-  airflowLinks();
+  outerLinks();
+  alone();
   charts();
 })();
