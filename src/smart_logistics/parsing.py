@@ -9,6 +9,11 @@ from urllib.parse import urlsplit
 
 # Which session jobs compute on: a driver for each, or the one that the stack keeps.
 CLASSIC, WARM = "classic", "warm"
+# Roles of Airflow's SimpleAuthManager, each with all that the ones before it may; and the stack's own administrator.
+ROLES = ("viewer", "user", "op", "admin")
+STACK_USER = "admin"
+# Also a part of the name of the file with the password.
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 # As it stands in a content security policy: nothing that could end its directive.
 _HOST = re.compile(r"[A-Za-z0-9.-]+")
 
@@ -42,6 +47,27 @@ def session(text: str) -> str:
     if text.strip() not in (CLASSIC, WARM):
         raise ValueError(f"must be {CLASSIC} or {WARM}")
     return text.strip()
+
+
+def users(text: str) -> tuple[tuple[str, str], ...]:
+    """Read people and their roles, ``name:role`` separated by commas, as pairs in the order given."""
+    found: list[tuple[str, str]] = []
+    for entry in text.split(","):
+        name, separator, role = (part.strip() for part in entry.partition(":"))
+        if not separator:
+            raise ValueError("must be NAME:ROLE, several separated by commas")
+        if not _LOGIN.fullmatch(name):
+            raise ValueError("a name must be of 1 to 64 letters, digits and . _ @ -, a letter or digit first")
+        if role not in ROLES:
+            raise ValueError(f"a role must be one of {', '.join(ROLES)}")
+        found.append((name, role))
+    # Ignoring case: their passwords' files are one file where the file system ignores it, and people mix them up.
+    names = [name.lower() for name, _ in found]
+    if STACK_USER in names:
+        raise ValueError(f"{STACK_USER} is the stack's own administrator and needs no entry")
+    if len(set(names)) < len(names):
+        raise ValueError("each name must be there once, in upper or lower case")
+    return tuple(found)
 
 
 def by_job(value: type) -> Callable[[str], str]:

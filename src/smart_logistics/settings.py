@@ -82,6 +82,13 @@ SETTINGS: tuple[Setting, ...] = (
         Kind.STACK,
         "the Java to use, or `bundled`; default JAVA_HOME, else java on PATH, else the bundled one",
     ),
+    Setting(
+        "AIRFLOW_USERS",
+        None,
+        Kind.STACK,
+        "people who may log in to Airflow beside `admin`, as in asha:user,vera:viewer; roles: viewer, user, op, admin",
+        parsing.users,
+    ),
     Setting("SMTP_HOST", None, Kind.STACK, "mail server; without one alerts are logged only"),
     Setting("SMTP_PORT", "25", Kind.STACK, "port of the mail server", parsing.port),
     Setting("SMTP_USER", None, Kind.STACK, "login at the mail server"),

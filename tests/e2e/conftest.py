@@ -39,6 +39,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox, statsd: Li
             "RETRY_DELAY_SECONDS": "5",
             "MAX_RETRY_DELAY_SECONDS": "10",
             "SETTLE_SECONDS": "1",
+            "AIRFLOW_USERS": "asha:user,vera:viewer",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(mailbox.port),
             "SMTP_USER": SMTP_USER,

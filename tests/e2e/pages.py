@@ -59,9 +59,14 @@ def api(stack: Stack) -> AirflowApi:
 
 
 @contextmanager
-def logged_in(stack: Stack, path: str, **how: Any) -> Iterator[Page]:
-    """Open a browser on a page of Airflow's, ``how`` as Playwright has it, and log in there."""
+def logged_in(stack: Stack, path: str, person: str | None = None, **how: Any) -> Iterator[Page]:
+    """Open a browser on a page of Airflow's, ``how`` as Playwright has it, and log in there.
+
+    As a person of ``LOGISTICS_AIRFLOW_USERS`` with the password that the home keeps, else as the administrator.
+    """
     base, user, password = airflow_api(settings.load({"LOGISTICS_HOME": str(stack.home)}))
+    if person is not None:
+        user, password = person, (stack.home / "secrets" / f"airflow-user-{person}").read_text().strip()
     with chromium.browser() as browser:
         page = browser.new_page(base_url=base, **how)
         page.set_default_timeout(60_000)

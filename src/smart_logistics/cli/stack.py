@@ -35,9 +35,12 @@ def up() -> None:
         if settings["SMTP_HOST"] is None:
             say("no LOGISTICS_SMTP_HOST: alerts are only logged, nobody is mailed")
         plan = lifecycle.up(settings, say)
-    address, user, _ = connections.airflow_api(settings)
+    address, _, _ = connections.airflow_api(settings)
     console.print(f"[green]up[/] after {time.monotonic() - began:.0f} s", highlight=False)
-    print(f"Airflow   {address}  user {user}, password in {plan.home.secrets / airflow.PASSWORD}")
+    own, *people = airflow.told(settings, plan.home)
+    print(f"Airflow   {address}  {own}")
+    for line in people:
+        print(f"          {line}")
     for program in plan.programs():
         if program.url and program.name.startswith("spark-"):
             print(f"{program.name.replace('-', ' ').capitalize()}   {program.url}")

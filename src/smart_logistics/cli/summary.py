@@ -194,12 +194,12 @@ def show_places(settings: Settings, console: Console) -> None:
     from smart_logistics.stack.home import Home
     from smart_logistics.stack.status import services
 
-    address, user, _ = airflow_api(settings)
+    address, _, _ = airflow_api(settings)
+    own, *people = airflow.told(settings, Home.of(settings))
     console.rule("Look around")
-    console.print(
-        f"Airflow       {address}  user {user}, password in {Home.of(settings).secrets / airflow.PASSWORD}",
-        markup=False,
-    )
+    console.print(f"Airflow       {address}  {own}", markup=False)
+    for line in people:
+        console.print(f"              {line}", markup=False)
     for service in services(settings):
         if service.url and service.name.startswith("spark-"):
             console.print(f"{service.name.replace('-', ' ').capitalize():<13} {service.url}", markup=False)

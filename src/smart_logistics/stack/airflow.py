@@ -9,10 +9,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from smart_logistics.errors import EnvironmentFault
+from smart_logistics.parsing import STACK_USER
 from smart_logistics.settings import PREFIX, REPOSITORY, SETTINGS, Kind, Settings
 from smart_logistics.stack import monitoring, postgres
 from smart_logistics.stack.credentials import FERNET_KEY, secret, write_private
@@ -23,8 +25,9 @@ from smart_logistics.stack.program import Program, run
 from smart_logistics.stack.spark import spark_python
 
 AIRFLOW_VERSION = "3.3.2"
-USER = "admin"
+USER = STACK_USER
 PASSWORD = "airflow-admin"  # noqa: S105 - the name of a secret, not one
+_PASSWORD_OF = "airflow-user-"  # noqa: S105 - how the names of people's begin
 METRICS_TOKEN = "metrics-token"  # noqa: S105 - likewise
 API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = (
     "airflow-api",
@@ -34,6 +37,26 @@ API_SERVER, SCHEDULER, DAG_PROCESSOR, TRIGGERER = (
 )
 LOG_SERVER = "airflow-logs"
 FILE_BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who may log in to Airflow, with which role, and the name of the secret that is the password."""
+
+    name: str
+    role: str
+    secret: str
+
+
+def logins(settings: Settings) -> list[Login]:
+    """Return the stack's own administrator, whom its programs log in as and must be the first, and the people."""
+    people = settings["AIRFLOW_USERS"] or ()
+    return [Login(USER, "admin", PASSWORD), *(Login(name, role, f"{_PASSWORD_OF}{name}") for name, role in people)]
+
+
+def told(settings: Settings, home: Home) -> list[str]:
+    """Return a line for each login: its name and where its password is, not the password."""
+    return [f"user {one.name} ({one.role}), password in {home.secrets / one.secret}" for one in logins(settings)]
 
 
 def check_version() -> None:
@@ -57,7 +80,7 @@ def metrics_token(home: Home) -> Path:
     return home.secrets / METRICS_TOKEN
 
 
-def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
+def _options(settings: Settings, home: Home, ports: Ports) -> dict[str, dict[str, str]]:
     database = postgres.dsn(home, ports, postgres.AIRFLOW_DATABASE).replace(
         "postgresql://", "postgresql+psycopg2://", 1
     )
@@ -76,8 +99,8 @@ def _options(home: Home, ports: Ports) -> dict[str, dict[str, str]]:
             "execution_api_server_url": f"{base_url(ports)}/execution/",
             "fernet_key": secret(home, FERNET_KEY),
             "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-            "simple_auth_manager_users": f"{USER}:admin",
-            "simple_auth_manager_passwords_file": str(home.secrets / "airflow-passwords.json"),
+            "simple_auth_manager_users": ",".join(f"{one.name}:{one.role}" for one in logins(settings)),
+            "simple_auth_manager_passwords_file": str(_passwords(home)),
             "simple_auth_manager_all_admins": "False",
         },
         "database": {
@@ -136,10 +159,10 @@ def _secrets(settings: Settings, home: Home) -> dict[str, dict[str, str]]:
 
 
 def write_configuration(settings: Settings, home: Home, ports: Ports) -> None:
-    """Write airflow.cfg and the file of the one user's password, both 0600."""
+    """Write airflow.cfg and the file of the users' passwords, both 0600."""
     (home.airflow / "plugins").mkdir(exist_ok=True)
     parser = configparser.RawConfigParser()
-    sections = {**_options(home, ports), **_secrets(settings, home), **monitoring.options(settings)}
+    sections = {**_options(settings, home, ports), **_secrets(settings, home), **monitoring.options(settings)}
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     for section, options in sections.items():
         # Airflow interpolates its file: a per cent sign is written twice.
@@ -147,7 +170,19 @@ def write_configuration(settings: Settings, home: Home, ports: Ports) -> None:
     text = io.StringIO()
     parser.write(text)
     write_private(home.airflow_cfg, text.getvalue())
-    write_private(home.secrets / "airflow-passwords.json", json.dumps({USER: secret(home, PASSWORD)}) + "\n")
+    _write_passwords(settings, home)
+
+
+def _passwords(home: Home) -> Path:
+    return home.secrets / "airflow-passwords.json"
+
+
+def _write_passwords(settings: Settings, home: Home) -> None:
+    """Write each login's password for Airflow, and forget those of people who are gone: who comes back gets another."""
+    wanted = logins(settings)
+    write_private(_passwords(home), json.dumps({one.name: secret(home, one.secret) for one in wanted}) + "\n")
+    for left in set(home.secrets.glob(f"{_PASSWORD_OF}*")) - {home.secrets / one.secret for one in wanted}:
+        left.unlink()
 
 
 def environment(settings: Settings, home: Home, java: Java) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -25,6 +26,11 @@ _LETTER = (
     *("raw_payload", "rejected_at", "reprocessing_status"),
 )
 _LATEST_ARRIVAL = timedelta(days=1)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC) - _LATEST_ARRIVAL
+# So many are looked for by their names; a longer journey is looked for by its trucks alone.
+_MOST_DAYS = 400
+# What Arrow cannot see through: a backslash may begin an escape, and upper case makes ASCII of a few other letters.
+_ESCAPE, _FOREIGN = r"\\", r"[^\x00-\x7F]"
 
 
 @dataclass(frozen=True)
@@ -151,8 +157,40 @@ def rejected(snapshot: Snapshot, journey: Sequence[Leg]) -> list[Excluded]:
         return []
     first = min(leg.starts_at for leg in journey) - timedelta(days=1)
     where = (pc.field("source_table") == IOT_TELEMETRY.name) & (pc.field("rejection_date") >= pa.scalar(first.date()))
-    found = [one for row in snapshot.dicts(REJECTED_RECORDS, _LETTER, where) for one in _of_journey(row, journey)]
+    rows = snapshot.dicts(REJECTED_RECORDS, _LETTER, where & _could_be_of(journey))
+    found = [one for row in rows for one in _of_journey(row, journey)]
     return sorted(found, key=lambda one: (one.at is None, one.at or first, one.truck_id, one.where))
+
+
+def _could_be_of(journey: Sequence[Leg]) -> pc.Expression:
+    """Return a condition that every letter of a journey meets and few others do, for Arrow to look through texts.
+
+    The text names a truck. What came when all legs were long over counts by its time only, so it names a day of theirs.
+    """
+    text = pc.field("raw_payload")
+    trucks = "|".join(re.escape(truck) for truck in sorted({leg.truck_id for leg in journey}))
+    named = pc.match_substring_regex(text, f"(?i:{trucks})|{_ESCAPE}|{_FOREIGN}")
+    arrivals = [last for last in map(_last_arrival, journey) if last is not None]
+    days = set().union(*map(_days, journey)) if len(arrivals) == len(journey) else set()
+    if not 0 < len(days) <= _MOST_DAYS:
+        return named
+    in_time = pc.field("rejection_date") <= pa.scalar(max(arrivals).date())
+    return named & (in_time | pc.match_substring_regex(text, "|".join([*sorted(days), _ESCAPE])))
+
+
+def _last_arrival(leg: Leg) -> datetime | None:
+    """Return until when what names no readable time is taken for a leg's; None while that is open."""
+    return None if leg.ends_at is None else min(leg.ends_at, _END_OF_TIME) + _LATEST_ARRIVAL
+
+
+def _days(leg: Leg) -> set[str]:
+    """Return the days with which a time of a leg that has ended can begin: by its offset it may be a day off.
+
+    They are not complete where they are too many to be looked for.
+    """
+    last = min((leg.ends_at or leg.starts_at).toordinal() + 1, date.max.toordinal())
+    first = max(leg.starts_at.toordinal() - 1, 1)
+    return {date.fromordinal(day).isoformat() for day in range(first, min(last, first + _MOST_DAYS) + 1)}
 
 
 def _of_journey(letter: Row, journey: Sequence[Leg]) -> Iterator[Excluded]:
@@ -165,7 +203,7 @@ def _of_journey(letter: Row, journey: Sequence[Leg]) -> Iterator[Excluded]:
     for leg in journey:
         if at is None:
             came = letter["rejected_at"]
-            last = None if leg.ends_at is None else leg.ends_at + _LATEST_ARRIVAL
+            last = _last_arrival(leg)
             named = plate == leg.truck_id or (not record and leg.truck_id in text.upper())
             fits = named and leg.starts_at <= came and (last is None or came < last)
         else:

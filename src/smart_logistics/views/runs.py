@@ -19,7 +19,7 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import APART, DQ_METRICS, DRY_RUN, MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.contracts.rules import OPEN
 from smart_logistics.contracts.silver import IOT_TELEMETRY
-from smart_logistics.views.snapshot import Row, Snapshot, since
+from smart_logistics.views.snapshot import Row, Snapshot, before, since
 
 WINDOW = timedelta(days=8)
 # A handful of times before "usual" means anything; of how many runs.
@@ -124,6 +124,10 @@ def rejections(snapshot: Snapshot, after: datetime) -> list[Row]:
 
 def files(snapshot: Snapshot, after: datetime) -> list[Row]:
     """Return the files that were taken since, the newest first."""
+    return _files(snapshot, since("processed_at", after))
+
+
+def _files(snapshot: Snapshot, where: pc.Expression) -> list[Row]:
     columns = (
         "file_name",
         "status",
@@ -134,7 +138,7 @@ def files(snapshot: Snapshot, after: datetime) -> list[Row]:
         "error",
         "run_id",
     )
-    rows = snapshot.dicts(PROCESSED_FILES_LOG, columns, since("processed_at", after))
+    rows = snapshot.dicts(PROCESSED_FILES_LOG, columns, where)
     return sorted(rows, key=lambda row: (row["processed_at"], row["file_name"]), reverse=True)
 
 
@@ -145,28 +149,43 @@ def deadlines(snapshot: Snapshot, after: datetime) -> list[Row]:
 
 
 def run(snapshot: Snapshot, dag_id: str, run_id: str) -> RunDetail:
-    """Return one run: everything that names it, looked for around the time at which it ran."""
+    """Return one run: everything that names it, looked for around the time at which it ran.
+
+    Of one that has not ended everything is looked for by its name alone.
+    """
     named: Any = pc.field("run_id") == run_id
     rows = snapshot.dicts(PIPELINE_RUNS, PIPELINE_RUNS.column_names, named & (pc.field("dag_id") == dag_id))
     row = rows[0] if rows else None
-    begun = row["started_at"] if row else None
-    checked = named if begun is None else named & since("checked_at", begun)
+    begun, ended = (row["started_at"], row["ended_at"]) if row else (None, None)
+    checked = named & _until("checked_at", ended)
+    if begun is not None:
+        checked &= since("checked_at", begun)
     checks = snapshot.dicts(DQ_METRICS, DQ_METRICS.column_names, checked)
-    tries = snapshot.dicts(TASK_RUNS, TASK_RUNS.column_names, named)
+    # Not since the run began: that is when it was last cleared, and the tries before are its tries, too.
+    tried = named & (pc.field("started_at").is_null() | _until("started_at", ended))
+    tries = snapshot.dicts(TASK_RUNS, TASK_RUNS.column_names, tried)
+    taken = named & _until("processed_at", ended)
     return RunDetail(
         row,
         sorted(tries, key=lambda one: (str(one["started_at"]), one["task_id"], one["try_number"])),
         sorted(checks, key=lambda one: (one["status"] == "pass", one["layer"], one["table_name"], one["check_name"])),
-        _rejected_by(snapshot, run_id, begun),
-        [one for one in files(snapshot, begun - _AROUND) if one["run_id"] == run_id] if begun else [],
+        _rejected_by(snapshot, run_id, begun, ended),
+        _files(snapshot, taken & since("processed_at", begun - _AROUND)) if begun else [],
         snapshot.dicts(MISSED_DEADLINES, MISSED_DEADLINES.column_names, named & (pc.field("dag_id") == dag_id)),
     )
 
 
-def _rejected_by(snapshot: Snapshot, run_id: str, begun: datetime | None) -> list[Row]:
+def _until(column: str, ended: datetime | None) -> Any:
+    """Return the condition that an instant is not long after a run's end; that always holds where it has none."""
+    return pc.scalar(True) if ended is None else before(column, ended + _AROUND)
+
+
+def _rejected_by(snapshot: Snapshot, run_id: str, begun: datetime | None, ended: datetime | None) -> list[Row]:
     where: Any = pc.field("run_id") == run_id
     if begun is not None:
         where &= pc.field("rejection_date") >= pa.scalar((begun - _AROUND).date())
+    if ended is not None:
+        where &= pc.field("rejection_date") <= pa.scalar((ended + _AROUND).date())
     return _by_reason(snapshot.rows(REJECTED_RECORDS, _LETTER, where))
 
 

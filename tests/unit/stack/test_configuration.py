@@ -83,6 +83,75 @@ def test_airflow_listens_on_loopback_only_and_its_configuration_is_private(given
     assert all("--skip-serve-logs" in command for command in commands if command[-2] in ("scheduler", "triggerer"))
 
 
+def written_for(root: Path, home: Home, people: str) -> tuple[str, dict[str, str]]:
+    """Write the configuration for people, and return Airflow's list of users and their passwords."""
+    given = settings.load({"LOGISTICS_HOME": str(root), "LOGISTICS_AIRFLOW_USERS": people})
+    airflow.write_configuration(given, home, ports.choose(given, home))
+    found = ConfigParser()
+    found.read(home.airflow_cfg)
+    passwords = Path(found["core"]["simple_auth_manager_passwords_file"])
+    assert stat.S_IMODE(passwords.stat().st_mode) == 0o600
+    return found["core"]["simple_auth_manager_users"], json.loads(passwords.read_text())
+
+
+def test_people_come_after_the_stacks_own_login_each_with_a_password_in_a_private_file(root: Path, home: Home) -> None:
+    users, passwords = written_for(root, home, "asha:user,vera.v@x:viewer")
+    # The DAGs ask Airflow as the first.
+    assert users == "admin:admin,asha:user,vera.v@x:viewer"
+    assert list(passwords) == ["admin", "asha", "vera.v@x"]
+    assert len(set(passwords.values())) == 3
+    given = settings.load({"LOGISTICS_HOME": str(root), "LOGISTICS_AIRFLOW_USERS": "asha:user,vera.v@x:viewer"})
+    for line, (name, password) in zip(airflow.told(given, home), passwords.items(), strict=True):
+        file = Path(line.partition("password in ")[2])
+        assert line.startswith(f"user {name} (")
+        assert (file.read_text().strip(), stat.S_IMODE(file.stat().st_mode)) == (password, 0o600)
+        assert password not in line
+    assert all(password not in home.airflow_cfg.read_text() for password in passwords.values())
+
+
+def test_a_password_stays_and_one_who_was_taken_out_gets_another(root: Path, home: Home) -> None:
+    _, first = written_for(root, home, "asha:user,vera:viewer")
+    users, without = written_for(root, home, "asha:op")
+    assert (users, without) == ("admin:admin,asha:op", {name: first[name] for name in ("admin", "asha")})
+    _, again = written_for(root, home, "asha:user,vera:viewer")
+    assert again["asha"] == first["asha"]
+    assert again["vera"] != first["vera"]
+
+
+def test_without_people_the_stack_has_its_own_login_only(root: Path, home: Home) -> None:
+    users, passwords = written_for(root, home, "")
+    assert (users, list(passwords)) == ("admin:admin", ["admin"])
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        (CANARY, "NAME:ROLE"),
+        ("asha:user,", "NAME:ROLE"),
+        (f"asha:{CANARY}", "viewer, user, op, admin"),
+        ("asha:User", "viewer, user, op, admin"),
+        ("asha:user:team", "viewer, user, op, admin"),
+        (":user", "a name must be"),
+        ("../asha:user", "a name must be"),
+        (f"{'a' * 65}:user", "a name must be"),
+        ("a sha:user", "a name must be"),
+        ("admin:viewer", "own administrator"),
+        ("Admin:op", "own administrator"),
+        ("asha:user,vera:viewer,Asha:op", "once"),
+    ],
+)
+def test_who_cannot_be_let_in_is_refused_with_what_it_must_be(people: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"LOGISTICS_AIRFLOW_USERS is not usable: .*{told}") as caught:
+        settings.load({"LOGISTICS_AIRFLOW_USERS": people})
+    # It may be a secret that was put into the wrong variable.
+    assert CANARY not in str(caught.value)
+
+
+def test_spaces_around_people_are_nothing() -> None:
+    read = settings.load({"LOGISTICS_AIRFLOW_USERS": " asha : user , vera:viewer "})
+    assert read["AIRFLOW_USERS"] == (("asha", "user"), ("vera", "viewer"))
+
+
 def test_another_airflows_settings_are_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://elsewhere/production")
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "True")

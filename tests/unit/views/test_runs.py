@@ -92,6 +92,54 @@ def test_one_run_has_everything_that_names_it(tmp_path: Path) -> None:
     assert [one["file_name"] for one in found.files] == ["r"]
 
 
+def test_of_an_old_run_no_later_file_is_opened(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    old = NOW - timedelta(days=30)
+
+    def leave(run_id: str, at: datetime) -> None:
+        put(root, ops.TASK_RUNS, [{"run_id": run_id, "task_id": "t", "state": "failed", "try_number": 1} | at_(at)])
+        put(root, DQ_METRICS, [check(run_id, "c", "pass") | {"checked_at": at}])
+        put(root, bronze.REJECTED_RECORDS, [letter(1, "MALFORMED_JSON", "{}", at, run_id=run_id)])
+        file = {"checksum_md5": "m", "processed_at": at, "status": "LOADED", "file_name": run_id, "run_id": run_id}
+        put(root, bronze.PROCESSED_FILES_LOG, [file])
+
+    def at_(at: datetime) -> dict[str, Any]:
+        return {"started_at": at, "ended_at": at}
+
+    put(root, PIPELINE_RUNS, [run("m", 24 * 30)])
+    leave("m", old)
+    # Cleared, it began anew; this try came before.
+    earlier = {"run_id": "m", "task_id": "t", "state": "failed", "try_number": 0} | at_(old - timedelta(days=9))
+    never = {"run_id": "m", "task_id": "u", "state": "upstream_failed", "try_number": 0}
+    put(root, ops.TASK_RUNS, [earlier, never])
+    whole = runs.run(Snapshot(root), DAG, "m")
+    places = [Path(uri(root, t)) for t in (ops.TASK_RUNS, DQ_METRICS, bronze.REJECTED_RECORDS)]
+    places.append(Path(uri(root, bronze.PROCESSED_FILES_LOG)))
+    there = {file for place in places for file in place.rglob("*.parquet")}
+    # Of the same name, so that only their times leave them out.
+    leave("m", NOW)
+    later = {file for place in places for file in place.rglob("*.parquet")} - there
+    assert len(later) == len(places)
+    for file in later:
+        file.unlink()
+    found = runs.run(Snapshot(root), DAG, "m")
+    assert found == whole
+    assert [(one["task_id"], one["try_number"]) for one in found.tries] == [("t", 0), ("t", 1), ("u", 0)]
+    assert [len(part) for part in (found.checks, found.rejected, found.files)] == [1, 1, 1]
+
+
+def test_of_files_those_of_other_runs_are_left_out_by_name(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    put(root, PIPELINE_RUNS, [run("m", 1)])
+    file = {"checksum_md5": "m", "processed_at": NOW, "status": "LOADED"}
+    put(root, bronze.PROCESSED_FILES_LOG, [file | {"file_name": "of m", "run_id": "m"}])
+    there = {*Path(uri(root, bronze.PROCESSED_FILES_LOG)).glob("*.parquet")}
+    put(root, bronze.PROCESSED_FILES_LOG, [file | {"file_name": "of n", "run_id": "n"}])
+    (of_another,) = {*Path(uri(root, bronze.PROCESSED_FILES_LOG)).glob("*.parquet")} - there
+    of_another.unlink()
+    assert [one["file_name"] for one in runs.run(Snapshot(root), DAG, "m").files] == ["of m"]
+
+
 def test_rejections_are_counted_by_reason_and_the_open_ones_told(tmp_path: Path) -> None:
     root = str(tmp_path)
     statuses = ("PENDING", "REVIEWED", "DISCARDED")
