@@ -22,7 +22,8 @@ SUMMARY = (
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of its own, with a fleet in it."""
-    settings = {"SPARK_SESSION": "warm", "SETTLE_SECONDS": "1", "POKE_INTERVAL_SECONDS": "5"}
+    settings = {"SPARK_SESSION": "warm", "SETTLE_SECONDS": "1"}
+    settings |= {"POKE_INTERVAL_SECONDS": "5", "SENSOR_TIMEOUT_SECONDS": "15"}
     one = Stack(tmp_path_factory.mktemp("warm") / "home", settings)
     try:
         one.must("up")
@@ -66,7 +67,7 @@ def test_a_killed_job_leaves_nothing_on_the_server(warm: Stack) -> None:
 
 
 def test_without_the_server_the_same_run_goes_on_and_it_comes_back(warm: Stack) -> None:
-    pid = session(warm)["pid"]
+    pid, readies = session(warm)["pid"], log(warm).count("ready")
     children = {one.pid for one in psutil.Process(pid).children(recursive=True)}
     psutil.Process(pid).send_signal(signal.SIGSTOP)
     try:
@@ -76,8 +77,9 @@ def test_without_the_server_the_same_run_goes_on_and_it_comes_back(warm: Stack) 
     finally:
         psutil.Process(pid).kill()
     end = time.monotonic() + 180
-    while "ready" not in log(warm).rpartition("nobody is here")[2] and time.monotonic() < end:
+    while log(warm).count("ready") == readies and time.monotonic() < end:
         time.sleep(1)
+    assert log(warm).count("ready") > readies
     assert session(warm)["pid"] != pid
     assert not children & {one.pid for one in processes(warm)}
     run = warm.run()

@@ -14,11 +14,13 @@ from tests.e2e.mailbox import Mailbox
 from tests.e2e.manual import clear
 from tests.e2e.stack import Stack
 from tests.kills.drivers import is_gone, living, wait_until
-from tests.kills.runs import converging, ended, mark, tries
+from tests.kills.runs import converging, ended, mark, news, start, tries
 from tests.kills.test_task_processes import JOB, POINT, in_its_middle
 
 # Longer than the job and what follows it take on a busy machine.
 _LIMIT_MINUTES = 3
+# Longer than what comes before the job takes.
+_RUN_MINUTES = 4
 
 
 @pytest.mark.parametrize("state", ["cleared", "failed", "success"])
@@ -47,14 +49,14 @@ def test_a_task_is_cleared_or_marked_while_it_runs(
 
 
 @contextmanager
-def limited(stack: Stack) -> Iterator[None]:
-    """Give every task so many minutes while the block runs; the tasks' processes read it from their environment."""
-    stack.settings["TASK_TIMEOUT_MINUTES"] = str(_LIMIT_MINUTES)
+def limited(stack: Stack, setting: str, minutes: int) -> Iterator[None]:
+    """Set a setting to so many minutes while the block runs; whoever reads it has it from its environment."""
+    stack.settings[setting] = str(minutes)
     stack.must("up")
     try:
         yield
     finally:
-        del stack.settings["TASK_TIMEOUT_MINUTES"]
+        del stack.settings[setting]
         stack.must("up")
 
 
@@ -62,7 +64,7 @@ def test_a_task_takes_too_long(
     stack: Stack, mailbox: Mailbox, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with (
-        limited(stack),
+        limited(stack, "TASK_TIMEOUT_MINUTES", _LIMIT_MINUTES),
         held(stack, tmp_path / "held", JOB, POINT) as job,
         converging(stack, mailbox, capsys, fails=False),
     ):
@@ -76,4 +78,23 @@ def test_a_task_takes_too_long(
         is_gone(drivers, since)
         ended(stack)
         assert job.starts == 2
+    assert living(stack) == []
+
+
+def test_a_run_takes_longer_than_it_may(
+    stack: Stack, mailbox: Mailbox, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with (
+        held(stack, tmp_path / "held", JOB, POINT) as job,
+        converging(stack, mailbox, capsys, fails=True),
+        limited(stack, "RUN_TIMEOUT_MINUTES", _RUN_MINUTES),
+    ):
+        news(stack, 30)
+        command = start(stack)
+        drivers = in_its_middle(stack, job)
+        wait_until(lambda: job.asked, _RUN_MINUTES * 60 + 60, "the end of the run's time")
+        is_gone(drivers, time.monotonic())
+        assert ended(stack, command) == "failed"
+        assert job.starts == 1, "a run that has ended was tried again"
+        wait_until(lambda: mailbox.about(" failed", "longer than a run may take"), 90, "the alert, with its cause")
     assert living(stack) == []

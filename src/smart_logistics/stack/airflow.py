@@ -22,7 +22,7 @@ from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.ports import LOOPBACK, Ports
 from smart_logistics.stack.program import Program, run
-from smart_logistics.stack.spark import spark_python
+from smart_logistics.stack.spark import processors, spark_python
 
 AIRFLOW_VERSION = "3.3.2"
 USER = STACK_USER
@@ -89,7 +89,8 @@ def _options(settings: Settings, home: Home, ports: Ports) -> dict[str, dict[str
             "dags_folder": str(REPOSITORY / "dags"),
             "plugins_folder": str(home.airflow / "plugins"),
             "executor": "LocalExecutor",
-            "parallelism": "8",
+            # The two branches of the pipeline, the two of upkeep, and the watch between them.
+            "parallelism": str(max(5, processors() + 3)),
             "load_examples": "False",
             # Hourly means hourly, without a click. The DAG is declared so that its first run is at the next full hour:
             # one at once would meet an empty source, and get in the way of the first run that a person asks for.
@@ -137,7 +138,12 @@ def _options(settings: Settings, home: Home, ports: Ports) -> dict[str, dict[str
             "max_failed_heartbeats": "34",
             "execution_api_timeout": "60",
         },
-        "scheduler": {"scheduler_heartbeat_sec": "5", "enable_health_check": "False"},
+        # A run is nine tasks one after the other, and each waits for the scheduler's next look.
+        "scheduler": {
+            "scheduler_heartbeat_sec": "5",
+            "scheduler_idle_sleep_time": "0.25",
+            "enable_health_check": "False",
+        },
         "triggerer": {"capacity": "100"},
         # One machine, a handful of DAG files: one parser, looking often enough to see an edit within half a minute.
         "dag_processor": {
@@ -228,7 +234,12 @@ def programs(home: Home, ports: Ports, environment: Mapping[str, str]) -> list[P
     return [
         Program(API_SERVER, api, surroundings, port=ports["AIRFLOW_PORT"], path="/"),
         # Ends its tasks and their drivers first.
-        Program(SCHEDULER, (python, "-m", "airflow", "scheduler", "--skip-serve-logs"), surroundings, stop_seconds=40),
+        Program(
+            SCHEDULER,
+            (python, "-m", "smart_logistics.orchestration.scheduler", "scheduler", "--skip-serve-logs"),
+            surroundings,
+            stop_seconds=40,
+        ),
         Program(DAG_PROCESSOR, (python, "-m", "airflow", "dag-processor"), surroundings),
         Program(TRIGGERER, (python, "-m", "airflow", "triggerer", "--skip-serve-logs"), surroundings),
         Program(LOG_SERVER, logs, surroundings, port=ports["AIRFLOW_LOG_PORT"]),

@@ -88,7 +88,7 @@ def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
     logging = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
     # Where a job's driver is to be reached follows from its master, which a connection may change.
     jobs = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=logging, near=False)
-    jobs |= spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=_processors())
+    jobs |= spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=processors())
     write_private(home.spark_properties, spark_conf.render(jobs | authentication))
     if has_session(settings):
         token = secret(home, SESSION)
@@ -122,7 +122,8 @@ def forget_applications(home: Home) -> None:
         path.unlink()
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Return how many processors this machine lets us have."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -144,7 +145,7 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
 
     def daemon(name: str, main: str, port: str, page: str, *arguments: str) -> Program:
         command = (
-            *(java.binary, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"),
+            *(java.binary, "-Xms32m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"),
             *(f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}", "-Djava.net.preferIPv4Stack=true"),
             *("-cp", str(spark_home() / "jars" / "*"), main),
             *("--host", LOOPBACK, "--port", str(ports[port]), "--webui-port", str(ports[page])),
@@ -154,7 +155,7 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
         return Program(name, command, environment, port=ports[page], path="/")
 
     warm_session = has_session(settings)
-    cores = str((_APPLICATIONS + warm_session) * _processors())
+    cores = str((_APPLICATIONS + warm_session) * processors())
     return [
         daemon("spark-master", "org.apache.spark.deploy.master.Master", "SPARK_PORT", "SPARK_UI_PORT"),
         daemon(
