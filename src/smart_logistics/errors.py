@@ -63,7 +63,7 @@ class LakeUnavailable(LogisticsError):
 
 
 class LakeDamaged(LogisticsError):
-    """A Delta table is not what its log says. Nothing is written until it is repaired."""
+    """A Delta table is not what its log or its contract says. Nothing is written until it is repaired."""
 
     exit_code = 31
     guide = "a-table-that-is-not-what-was-committed"

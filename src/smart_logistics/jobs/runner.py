@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import DeltaError, SchemaMismatchError
 from py4j.protocol import Py4JError, Py4JNetworkError
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 
 from smart_logistics import failpoints, settings
 from smart_logistics.errors import (
     ConfigurationError,
     ConstraintBroken,
+    LakeDamaged,
     LakeUnavailable,
     LogisticsError,
     SessionUnusable,
@@ -33,6 +34,8 @@ from smart_logistics.lake.session import close_session, is_shared, open_session
 from smart_logistics.lake.store import Lake
 
 _CONTINUES = "see the task's log; the retry continues from where it was"
+# Spark calls these an analysis, too, but a folder that is not there may be a disk that is away for a while.
+_AWAY = ("PATH_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "DELTA_PATH_DOES_NOT_EXIST", "DELTA_MISSING_DELTA_TABLE")
 
 
 @dataclass(frozen=True)
@@ -133,14 +136,25 @@ def _of_engine(error: Exception) -> LogisticsError:
             f"a row breaks a constraint of its table, and its commit was refused: {why(str(error))}",
             remedy="see the task's log for the row; the rule that let it through is wrong, and a retry says the same",
         )
+    if isinstance(error, SchemaMismatchError):
+        return _of_another_schema(error)
     if isinstance(error, DeltaError):
         return LakeUnavailable(f"a table could not be written: {why(str(error))}", remedy=_CONTINUES)
     if is_shared():
         # Whatever it is: a driver of the job's own knows better whether it was the server's fault.
         return SessionUnusable(f"the warm session failed: {why(str(error))}", remedy=_CONTINUES)
+    if isinstance(error, AnalysisException) and not any(f"[{sign}" in str(error) for sign in _AWAY):
+        return _of_another_schema(error)
     if isinstance(error, Py4JNetworkError):
         return LakeUnavailable("the driver's JVM is gone", remedy=_CONTINUES)
     return LakeUnavailable(f"Spark failed: {why(str(error))}", remedy=_CONTINUES)
+
+
+def _of_another_schema(error: Exception) -> LogisticsError:
+    return LakeDamaged(
+        f"a table has not the columns or types that this version reads and writes: {why(str(error))}",
+        remedy="a retry says the same: see the task's log for the column, and compare it with docs/data-model.md",
+    )
 
 
 def why(message: str) -> str:

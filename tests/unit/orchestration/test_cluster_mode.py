@@ -1,4 +1,4 @@
-"""A driver in the cluster outlives its spark-submit, so it is ended itself; `yarn` and submitter are real processes."""
+"""A driver in the cluster outlives its spark-submit, so it is ended itself: real processes are `yarn` and submitter."""
 
 from __future__ import annotations
 
