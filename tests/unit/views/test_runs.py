@@ -47,6 +47,13 @@ def test_the_last_runs_come_first_and_old_files_stay_closed(tmp_path: Path) -> N
     assert (second.run_id, second.verdict, second.counts) == ("a", "pass", {"pass": 1, "warn": 0, "fail": 0})
 
 
+def test_a_dry_run_is_shown_but_is_no_real_one(tmp_path: Path) -> None:
+    put(str(tmp_path), PIPELINE_RUNS, [run("a", 2), run("plan", 1) | {"run_type": "dry_run"}])
+    shown = runs.last_runs(Snapshot(str(tmp_path)), NOW, DAG)
+    assert [one["run_id"] for one in shown] == ["plan", "a"]
+    assert [one["run_id"] for one in runs.real(shown)] == ["a"]
+
+
 def test_usual_is_the_median_of_the_last_good_runs_for_pages_and_alerts_alike(tmp_path: Path) -> None:
     root = str(tmp_path)
     odd = [run(kind, 2, seconds=1.0) | {"run_type": kind} for kind in ("backfill", "dry_run")]
