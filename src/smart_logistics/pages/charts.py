@@ -123,7 +123,8 @@ def trend(
         data={"values": data},
         mark={"type": "line", "point": True, "color": "var(--reading)"},
         encoding={
-            "x": utc(x),
+            # Of few points not one label for each minute.
+            "x": utc(x, axis={"labelExpr": _CLOCK, "labelOverlap": True, "tickCount": 12}),
             "y": {"field": y, "type": "quantitative", "title": title},
             "tooltip": tooltip({x: "when", y: title}),
         },

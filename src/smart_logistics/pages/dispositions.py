@@ -33,15 +33,16 @@ _CODES: dict[type[LogisticsError], int] = {
     LockHeld: status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 _EXCURSIONS = (
+    ("decision", "Decision", "text"),
     *(("started_at", "From", "instant"), ("ended_at", "Until", "instant"), ("minutes", "Lasted", "minutes")),
     *(("reading_count", "Readings", "whole"), ("peak_temperature", "Peak", "celsius")),
     *(("peak_deviation", "Beyond limit, °C", "number"), ("peak_at", "Peak at", "instant")),
-    *(("truck_id", "Truck", "typed"), ("severity", "Severity", "severity"), ("decision", "Decision", "text")),
+    *(("truck_id", "Truck", "typed"), ("severity", "Severity", "severity")),
 )
 _ENTRIES = (
     *(("entry_no", "Entry", "text"), ("excursion_no", "Excursion then", "text"), ("decision", "Decision", "text")),
     *(("reason", "Reason", "typed"), ("author", "By", "typed"), ("via", "Known by", "text")),
-    *(("decided_at", "When", "instant"), ("now", "The excursion now", "text"), ("entry_hash", "SHA-256", "text")),
+    *(("decided_at", "When", "instant"), ("now", "The excursion now", "text"), ("entry_hash", "SHA-256", "hash")),
 )
 
 

@@ -159,7 +159,7 @@ def _alerts(description: str, rows: list[dict[str, Any]]) -> Spec:
 def _chart(request: Request, asked: _Asked, name: str) -> Chart:
     _, caption = _CHARTS[name]
     return Chart(
-        f"fleet-{name}",
+        "trend",
         link(request, f"charts/fleet-{name}.json", **asked.query),
         caption,
         f"{caption} The table of days below has the same figures.",

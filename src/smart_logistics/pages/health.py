@@ -59,7 +59,7 @@ def page(request: Request) -> HTMLResponse:
         request,
         "health.html",
         verdict=answer,
-        facts=_facts(snapshot, last, last_success, files),
+        facts=_facts(snapshot, last, last_success, files, now),
         flying=state.flying,
         tables=[_table(request, key, rows[key]()) for key in _CAPTIONS],
         chart=_trend(request) if len(last) > 1 else None,
@@ -103,12 +103,13 @@ def _waiting(now: datetime) -> tuple[list[float], list[Alert]]:
 
 
 def _facts(
-    snapshot: Snapshot, last: Sequence[Row], last_success: datetime | None, files: Sequence[float]
-) -> list[tuple[str, Any, str]]:
+    snapshot: Snapshot, last: Sequence[Row], last_success: datetime | None, files: Sequence[float], now: datetime
+) -> list[tuple[str, Any, str, str]]:
+    """Return label, value, kind and, of an instant, how long ago it was."""
     told = settings.load()
     usual = runs.usual_seconds(snapshot, PIPELINE)
     newest = runs.newest_reading(snapshot)
-    return [
+    found: list[tuple[str, Any, str]] = [
         ("Last good run", last_success, "instant"),
         ("Last run took", last[0]["duration_s"] / 60 if last and last[0]["duration_s"] else None, "duration"),
         ("Usually", usual / 60 if usual else None, "duration"),
@@ -119,6 +120,7 @@ def _facts(
         ("The oldest waits", max(files) / 60 if files else None, "duration"),
         ("Last file taken", runs.last_file(snapshot), "instant"),
     ]
+    return [(*one, web.ago(one[1], now) if isinstance(one[1], datetime) else "") for one in found]
 
 
 def _trend(request: Request) -> Chart:

@@ -14,6 +14,9 @@ from smart_logistics.views.snapshot import Row
 
 _GATE = "a-quality-gate-that-failed"
 _SLOW = "a-run-that-takes-too-long"
+_FAILED = "a-last-run-that-failed"
+_PAUSED = "a-dag-that-is-paused"
+_UNREAD = "a-dag-file-that-cannot-be-read"
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def verdict(
     alerts = [*(_of_incident(one) for one in incidents), *further]
     last = runs[0] if runs else None
     if last is not None and last["state"] == "failed" and not incidents:
-        alerts.append(Alert("failed", f"the last run failed {ago(last['ended_at'], now)}", "", ""))
+        alerts.append(Alert("failed", f"the last run failed {ago(last['ended_at'], now)}", "", _FAILED))
     alerts += _of_airflow(state)
     if last_success is not None and now - last_success > stale_after:
         alerts.append(Alert("failed", f"Gold is stale: the last good run ended {ago(last_success, now)}", "", _SLOW))
@@ -69,7 +72,7 @@ def _of_incident(incident: Incident) -> Alert:
         "failed",
         f"{runs} of {incident.dag_id} failed, since {since}",
         incident.cause,
-        incident.guide.rpartition("#")[2],
+        incident.guide.rpartition("#")[2] or _FAILED,
     )
 
 
@@ -78,9 +81,9 @@ def _of_airflow(state: Now) -> list[Alert]:
         Alert("failed", f"Airflow's {name} is not running", "", "a-service-that-does-not-start")
         for name in state.unhealthy
     ]
-    found += [Alert("warn", f"{dag_id} is paused: no run starts", "", "") for dag_id in state.paused]
+    found += [Alert("warn", f"{dag_id} is paused: no run starts", "", _PAUSED) for dag_id in state.paused]
     if state.import_errors:
-        found.append(Alert("failed", f"{state.import_errors} DAG file(s) cannot be read", "", ""))
+        found.append(Alert("failed", f"{state.import_errors} DAG file(s) cannot be read", "", _UNREAD))
     return found
 
 

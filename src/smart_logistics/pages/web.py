@@ -37,9 +37,9 @@ class Column:
     """A column of a table on a page: which key of a row, its heading, and how a value is shown.
 
     ``kind`` is one of text, number, whole, celsius, minutes, duration (minutes, to the second), percent, instant,
-    severity, coverage (of a journey by readings), state, list, place, bytes and typed (a person's words, what is
-    invisible in them spelt out); ``link`` makes the address that a cell leads to. A row whose ``low`` is true has too
-    few readings, which its severity and its coverage say.
+    severity, coverage (of a journey by readings), state, list, place, bytes, hash and typed (a person's words, what
+    is invisible in them spelt out); ``link`` makes the address that a cell leads to. A row whose ``low`` is true has
+    too few readings, which its severity and its coverage say.
     """
 
     name: str

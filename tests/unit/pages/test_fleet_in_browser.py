@@ -24,6 +24,8 @@ def test_the_answer_is_at_the_top_and_everything_is_there(look: Look, complaints
     page = look(FLEET)
     expect(page.get_by_role("heading", level=1)).to_have_text("99 % of 1,000 deliveries were on time")
     assert chromium.wait_for_charts(page) == ["true"] * 3
+    # A low chart has a low box.
+    assert max(page.locator(".drawing").evaluate_all("them => them.map(one => one.clientHeight)")) < 220
     expect(page.locator("#worst tbody tr").first).to_contain_text(HOSTILE.upper())
     expect(page.locator("#routes tbody")).to_contain_text(HOSTILE)
     expect(page.locator("#days tbody")).to_contain_text("1 h 30 min")

@@ -49,7 +49,10 @@ def test_how_it_has_been_stands_below(look: Look) -> None:
         "tables": "gold.shipment_analytics",
     }.items():
         expect(page.locator(f"#{table} tbody")).to_contain_text(text)
-    expect(page.locator("dl.facts div").filter(has_text="Files waiting")).to_contain_text("1")
+    facts = page.locator("dl.facts div")
+    expect(facts.filter(has_text="Files waiting")).to_contain_text("1")
+    for label in ("Last good run", "Newest reading", "Last file taken"):
+        expect(facts.filter(has_text=label).locator(".ago")).to_have_text(re.compile(r"^\d.* ago$|^just now$"))
 
 
 def test_a_failed_run_says_where_and_why(look: Look) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smart_logistics.orchestration.incidents import Incident
+from smart_logistics.pages import guide
 from smart_logistics.pages.airflow_state import Flying, Now
 from smart_logistics.pages.verdict import Verdict, verdict
 from smart_logistics.views.runs import Gate
@@ -80,3 +83,23 @@ def test_what_is_not(given: dict[str, Any], level: str, words: str) -> None:
 def test_an_incident_leads_to_its_entry() -> None:
     (alert,) = told(incidents=[Incident(DAG, "s", "why", ("a",), "docs/troubleshooting.md#heading")]).alerts
     assert (alert.why, alert.guide) == ("why", "heading")
+
+
+@pytest.mark.parametrize(
+    ("given", "heading"),
+    [
+        ({"runs": [{"state": "failed", "ended_at": NOW}]}, "A last run that failed"),
+        ({"state": Now([], [DAG], [], 0)}, "A DAG that is paused"),
+        ({"state": Now([], [], [], 1)}, "A DAG file that cannot be read"),
+        ({"state": Now([], [], ["scheduler"], 0)}, "A service that does not start"),
+        ({"last_success": NOW - timedelta(hours=3)}, "A run that takes too long"),
+        ({"missed": [{"deadline": "slow run", "dag_id": DAG, "detail": None}]}, "A run that takes too long"),
+        ({"gate": gate("fail")}, "A quality gate that failed"),
+        ({"gate": gate("warn")}, "A quality gate that failed"),
+        ({"incidents": [Incident(DAG, "s", "why", ("a",), "")]}, "A last run that failed"),
+    ],
+)
+def test_every_alert_leads_to_an_entry(given: dict[str, Any], heading: str) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "troubleshooting.md").read_text("utf-8")
+    assert re.search(rf"^#+ {heading}$", page, re.MULTILINE)
+    assert {alert.guide for alert in told(**given).alerts} == {guide.slug(heading)}
