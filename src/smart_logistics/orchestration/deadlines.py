@@ -151,12 +151,13 @@ def look_at_gold(dag_id: str, given: Settings) -> None:
     if since is None or now - since < limit:
         return
     what = "the last run that succeeded ended" if last else "no run has succeeded yet; the first one started"
+    then = "the end of the last run that succeeded" if last else "the start of the first run; none has succeeded yet"
     moment = since.isoformat(timespec="seconds")
     detail = f"{what} at {moment}, {_minutes(now - since)} min ago{_what_keeps(dag_id)}"
     spell = f"since {moment}"
     missed = Missed(dag_id, spell, "Gold is stale", BREACH, now, limit.total_seconds() / 60, detail)
     where = alerts.Where(
-        f"{last.isoformat(timespec='seconds')}, the end of the last run that succeeded",
+        f"{moment}, {then}",
         "See in the grid why no run succeeds; unpause the DAG where somebody paused it.",
         error_record.STALE,
         links.dag(dag_id),

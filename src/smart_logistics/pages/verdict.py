@@ -14,6 +14,7 @@ from smart_logistics.views.snapshot import Row
 
 _GATE = "a-quality-gate-that-failed"
 _SLOW = "a-run-that-takes-too-long"
+_STALE = "gold-is-stale"
 _FAILED = "a-last-run-that-failed"
 _PAUSED = "a-dag-that-is-paused"
 _UNREAD = "a-dag-file-that-cannot-be-read"
@@ -57,7 +58,7 @@ def verdict(
         alerts.append(Alert("failed", f"the last run failed {ago(last['ended_at'], now)}", "", _FAILED))
     alerts += _of_airflow(state)
     if last_success is not None and now - last_success > stale_after:
-        alerts.append(Alert("failed", f"Gold is stale: the last good run ended {ago(last_success, now)}", "", _SLOW))
+        alerts.append(Alert("failed", f"Gold is stale: the last good run ended {ago(last_success, now)}", "", _STALE))
     if gate is not None and gate.verdict != "pass":
         alerts += _of_gate(gate)
     alerts += [Alert("warn", f"{one['deadline']}: {one['dag_id']}", one["detail"] or "", _SLOW) for one in missed]
