@@ -69,7 +69,7 @@ def _moments(lakehouse: str, dag_id: str, column: str, wanted: pc.Expression) ->
     log = tables.open_table(lakehouse, PIPELINE_RUNS)
     if log is None:
         return pa.chunked_array([], pa.timestamp("us", "UTC"))
-    wanted = wanted & runs.REAL & (pc.field("dag_id") == dag_id)
+    wanted = wanted & runs.is_real() & (pc.field("dag_id") == dag_id)
     return log.to_pyarrow_dataset().to_table(columns=[column], filter=wanted)[column]
 
 

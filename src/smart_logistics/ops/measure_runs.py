@@ -17,7 +17,7 @@ from smart_logistics.lake.tables import open_table
 from smart_logistics.ops import deadlines
 from smart_logistics.ops import measures as m
 from smart_logistics.ops.measures import Sample
-from smart_logistics.views.runs import REAL
+from smart_logistics.views.runs import is_real
 
 # Far enough back to hold the last run of a DAG that runs weekly.
 _WINDOW = timedelta(days=8)
@@ -48,9 +48,9 @@ def samples(lakehouse: str, now: datetime | None = None) -> Iterator[Sample]:
     newest = _newest(lakehouse, PIPELINE_RUNS, "ended_at")
     if newest is None:
         return
-    lately = _rows(lakehouse, PIPELINE_RUNS, _since("ended_at", newest - _WINDOW) & REAL)
+    lately = _rows(lakehouse, PIPELINE_RUNS, _since("ended_at", newest - _WINDOW) & is_real())
     # The whole log only where all of those were dry runs.
-    ended = sorted(lately or _rows(lakehouse, PIPELINE_RUNS, REAL), key=lambda row: row["ended_at"])
+    ended = sorted(lately or _rows(lakehouse, PIPELINE_RUNS, is_real()), key=lambda row: row["ended_at"])
     last = {row["dag_id"]: row for row in ended}
     for dag_id, run in last.items():
         yield from _last_run(dag_id, run)
