@@ -21,10 +21,10 @@ POINT = "data_quality_check.measured=wait-900"
 ABOVE = {"tether": 0, "runner": 1, "supervisor": 2}
 
 
-def in_its_middle(stack: Stack, job: Held, start_number: int = 1) -> list[Driver]:
-    """Return the processes of the job's driver, which waits."""
-    wait_until(lambda: job.waits(start_number), 900, f"start {start_number} of {JOB} at its point")
-    found: list[Driver] = wait_until(lambda: _whole(living(stack, JOB)), 60, "its tether, JVM and Python")
+def in_its_middle(stack: Stack, job: Held, start_number: int = 1, name: str = JOB) -> list[Driver]:
+    """Return the processes of the driver of the job of this name, which waits."""
+    wait_until(lambda: job.waits(start_number), 900, f"start {start_number} of {name} at its point")
+    found: list[Driver] = wait_until(lambda: _whole(living(stack, name)), 60, "its tether, JVM and Python")
     return found
 
 
