@@ -211,17 +211,6 @@ def test_stale_gold_is_told_and_recorded_once_for_each_spell(
     assert len(sent) == len(recorded(lakehouse)) == 2, "another spell"
 
 
-def test_gold_that_was_never_good_is_stale_from_the_first_run_on(
-    sent: list[Message], lakehouse: str, airflow: Airflow
-) -> None:
-    run_log.record(lakehouse, [run("a", "failed", 3), run("b", "failed", 1)])
-    deadlines.look_at_gold("d", settings.load({}))
-    (message,) = sent
-    said = dict(message.facts)
-    assert "no run has succeeded yet" in said["Why"]
-    assert "the start of the first run; none has succeeded yet" in said["Since"]
-
-
 def version_of(lakehouse: str) -> int:
     table = tables.open_table(lakehouse, MISSED_DEADLINES)
     assert table is not None

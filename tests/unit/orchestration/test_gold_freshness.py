@@ -59,6 +59,7 @@ def test_gold_that_was_never_made_is_stale_from_the_first_run_on(sent: list[Mess
         deadlines.look_at_gold("d", given)
     (mail,) = sent
     assert "no run has succeeded yet" in dict(mail.facts)["Why"]
+    assert "the start of the first run; none has succeeded yet" in dict(mail.facts)["Since"]
     assert len(recorded(lakehouse)) == 1
 
 
