@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from airflow.configuration import conf
-
 from smart_logistics import settings
+from smart_logistics.orchestration import access
 from smart_logistics.orchestration.config_files import kept_port
 
 
@@ -26,7 +25,7 @@ def run(dag_id: str, run_id: str) -> str:
 
 def public(address: str) -> str:
     """Return a page of Airflow's, as Airflow itself gives its address, for those who read mails."""
-    own = _own()
+    own = access.base_url()
     return f"{_airflow()}{address.removeprefix(own)}" if own and address.startswith(f"{own}/") else address
 
 
@@ -39,9 +38,5 @@ def spark_ui() -> str | None:
     return None if port is None else f"http://127.0.0.1:{port}/"
 
 
-def _own() -> str:
-    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
-
-
 def _airflow() -> str:
-    return str(settings.load()["AIRFLOW_URL"] or _own())
+    return str(settings.load()["AIRFLOW_URL"] or access.base_url())
