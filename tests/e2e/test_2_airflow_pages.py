@@ -14,7 +14,7 @@ from tests.unit.pages import browser as chromium
 
 DAG = "smart_logistics_pipeline"
 
-pytestmark = pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium")
+pytestmark = chromium.WANTED
 
 
 @pytest.fixture(scope="module")

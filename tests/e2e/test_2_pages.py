@@ -32,7 +32,7 @@ HOSTILE_FILE = "iot_telemetry_20261101_101010_<img src=x onerror=window.hurt=1>.
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium"),
+    chromium.WANTED,
 ]
 
 

@@ -17,7 +17,7 @@ _FAILED = f"SELECT * FROM ops.pipeline_runs WHERE state = 'failed' AND dag_id = 
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium"),
+    chromium.WANTED,
 ]
 
 

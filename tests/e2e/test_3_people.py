@@ -18,7 +18,7 @@ DAG = "smart_logistics_pipeline"
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(chromium.CHROMIUM is None, reason="chromium is not installed: apt install chromium"),
+    chromium.WANTED,
 ]
 
 

@@ -9,12 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import Connection
 
 from smart_logistics.contracts.ops import DQ_METRICS, MISSED_DEADLINES
 from smart_logistics.lake import locks, tables
 from smart_logistics.ops.deadlines import BREACH
-from smart_logistics.orchestration import alerts, connections, deadlines, incidents, outbox
+from smart_logistics.orchestration import alerts, deadlines, incidents, outbox
 from smart_logistics.orchestration.mail import Message
 from smart_logistics.orchestration.outbox import Outbox
 from tests.unit.orchestration.test_digest import row
@@ -23,14 +22,9 @@ SPOOL_LOCK = "lock"
 
 
 @pytest.fixture
-def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    monkeypatch.setenv("LOGISTICS_HOME", str(tmp_path))
-    box: list[Message] = []
-    monkeypatch.setattr(connections, "optional", lambda _: Connection(conn_id="logistics_smtp", conn_type="smtp"))
-    monkeypatch.setattr(connections, "lakehouse", lambda: str(tmp_path / "lakehouse"))
-    monkeypatch.setattr(alerts, "send", lambda message, *_: box.append(message))
+def sent(sent: list[Message], monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     monkeypatch.setattr(outbox, "_LOCK_SECONDS", 0.2)
-    return box
+    return sent
 
 
 def run(state: str, minutes_ago: int, **values: Any) -> dict[str, Any]:

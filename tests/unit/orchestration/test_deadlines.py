@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,13 +27,6 @@ def clock() -> Iterator[None]:
     """It is now ``NOW``, however long ago this file was loaded."""
     with time_machine.travel(NOW):
         yield
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("LOGISTICS_HOME", str(tmp_path))
-    monkeypatch.setattr(connections, "lakehouse", lambda: str(tmp_path / "lakehouse"))
-    return str(tmp_path / "lakehouse")
 
 
 class Airflow:
@@ -68,14 +60,6 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
     answering = Airflow()
     monkeypatch.setattr(access, "api", lambda: answering)
     return answering
-
-
-@pytest.fixture
-def sent(lakehouse: str, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    box: list[Message] = []
-    monkeypatch.setattr(connections, "optional", lambda _: object())
-    monkeypatch.setattr(alerts, "send", lambda message, *_: box.append(message))
-    return box
 
 
 def queued(minutes: int, state: str = "running", run_type: str = "manual") -> dict[str, Any]:

@@ -4,43 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from smart_logistics import settings
-from smart_logistics.contracts.ops import MISSED_DEADLINES
-from smart_logistics.lake import tables
 from smart_logistics.ops import run_log
 from smart_logistics.ops.deadlines import last_success, usual_seconds
 from smart_logistics.ops.run_log import Run, TaskTry
-from smart_logistics.orchestration import access, alerts, connections, deadlines
+from smart_logistics.orchestration import access, deadlines
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.orchestration.mail import Message
+from tests.unit.orchestration.test_deadlines import recorded
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def lakehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("LOGISTICS_HOME", str(tmp_path))
-    monkeypatch.setattr(connections, "lakehouse", lambda: str(tmp_path / "lakehouse"))
+def lakehouse(lakehouse: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(access, "api", lambda: AirflowApi(Credentials("http://127.0.0.1:1", "u", "p")))
-    return str(tmp_path / "lakehouse")
-
-
-@pytest.fixture
-def sent(lakehouse: str, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    box: list[Message] = []
-    monkeypatch.setattr(connections, "optional", lambda _: object())
-    monkeypatch.setattr(alerts, "send", lambda message, *_: box.append(message))
-    return box
-
-
-def recorded(lakehouse: str) -> list[dict[str, Any]]:
-    table = tables.open_table(lakehouse, MISSED_DEADLINES)
-    return [] if table is None else table.to_pyarrow_table().to_pylist()
+    return lakehouse
 
 
 def run(run_id: str, state: str, hours_ago: float, seconds: float = 60) -> Run:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
-from airflow.sdk import Connection
 
 from smart_logistics.errors import LakeUnavailable
-from smart_logistics.orchestration import alerts, connections, run_end
+from smart_logistics.orchestration import alerts, run_end
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.orchestration.mail import Message
 from smart_logistics.orchestration.run_record import DAG_IDS, ERROR_KEY
@@ -71,15 +69,10 @@ class Airflow:
 
 
 @pytest.fixture
-def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    monkeypatch.setenv("LOGISTICS_HOME", str(tmp_path))
-    box: list[Message] = []
-    monkeypatch.setattr(connections, "optional", lambda _: Connection(conn_id="logistics_smtp", conn_type="smtp"))
-    monkeypatch.setattr(connections, "lakehouse", lambda: str(tmp_path / "lakehouse"))
-    monkeypatch.setattr(alerts, "send", lambda message, *_: box.append(message))
+def sent(sent: list[Message], monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     monkeypatch.setattr(run_end, "record_all", lambda *_: 0)
     monkeypatch.setattr(run_end, "_TASKS_OWN_ALERT", 0.0)
-    return box
+    return sent
 
 
 def context(reason: str = "task_failure") -> Any:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+WANTED = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt install chromium")
 # Chromium looks for its maker's servers at every start; a closed network makes it wait for each.
 FLAGS = [
     "--no-sandbox",
