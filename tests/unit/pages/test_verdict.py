@@ -92,7 +92,7 @@ def test_an_incident_leads_to_its_entry() -> None:
         ({"state": Now([], [DAG], [], 0)}, "A DAG that is paused"),
         ({"state": Now([], [], [], 1)}, "A DAG file that cannot be read"),
         ({"state": Now([], [], ["scheduler"], 0)}, "A service that does not start"),
-        ({"last_success": NOW - timedelta(hours=3)}, "A run that takes too long"),
+        ({"last_success": NOW - timedelta(hours=3)}, "Gold is stale"),
         ({"missed": [{"deadline": "slow run", "dag_id": DAG, "detail": None}]}, "A run that takes too long"),
         ({"gate": gate("fail")}, "A quality gate that failed"),
         ({"gate": gate("warn")}, "A quality gate that failed"),
