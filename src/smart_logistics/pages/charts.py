@@ -19,7 +19,7 @@ _CLOCK = (
     "utchours(datum.value) + utcminutes(datum.value) == 0 ? utcFormat(datum.value, '%d %b') "
     ": utcFormat(datum.value, '%H:%M')"
 )
-_MINUTE = "utcyearmonthdatehoursminutes"
+_MINUTE = "yearmonthdatehoursminutes"
 _MOST_LATITUDE = 80.0
 _LEAST_DEGREES = 2.0
 
@@ -50,12 +50,17 @@ def utc(field: str, title: str | None = None, **rest: Any) -> Spec:
 
 
 def tooltip(fields: Mapping[str, str]) -> list[Spec]:
-    """Return what is told of a mark: field and title; instants are named ``…at`` and shown in UTC."""
+    """Return what is told of a mark: field and title; instants are named ``…at``, in UTC and in local time."""
+    return [entry for field, title in fields.items() for entry in _told(field, title)]
+
+
+def _told(field: str, title: str) -> list[Spec]:
+    if not field.endswith("at"):
+        return [{"field": field, "title": title}]
+    at = {"field": field, "type": "temporal"}
     return [
-        {**{"field": field, "title": title, "type": "temporal"}, "timeUnit": _MINUTE, "format": "%d %b %Y %H:%M UTC"}
-        if field.endswith("at")
-        else {"field": field, "title": title}
-        for field, title in fields.items()
+        {**at, "title": title, "timeUnit": f"utc{_MINUTE}", "format": "%d %b %Y %H:%M UTC"},
+        {**at, "title": f"{title}, local", "timeUnit": _MINUTE, "format": "%d %b %Y %H:%M"},
     ]
 
 

@@ -136,7 +136,13 @@ def _gaps(shipment: Shipment) -> Spec:
     ]
     return {
         "data": {"values": rows},
-        "mark": {"type": "rect", "color": "var(--gap)", "opacity": 0.8},
+        "mark": {
+            "type": "rect",
+            "fill": "var(--gap)",
+            "fillOpacity": 0.8,
+            "stroke": "var(--muted)",
+            "strokeDash": [4, 3],
+        },
         "encoding": {
             "x": utc("from_at"),
             "x2": {"field": "to_at"},
@@ -158,7 +164,8 @@ def _excursions(shipment: Shipment) -> Spec:
     ]
     return {
         "data": {"values": rows},
-        "mark": {"type": "rect", "opacity": 0.3, "strokeWidth": 2},
+        # The edge tells it from the ground, the shading only helps: of the two the edge has the contrast that it takes.
+        "mark": {"type": "rect", "fillOpacity": 0.3, "strokeOpacity": 1, "strokeWidth": 2},
         "encoding": {
             **{"x": utc("from_at"), "x2": {"field": "drawn_to"}, "color": colour, "stroke": colour | {"legend": None}},
             "tooltip": tooltip(_EXCURSION),

@@ -66,3 +66,14 @@ def test_decisions_are_opened_alone_with_their_shipment(look: Look) -> None:
     link = page.locator("a[data-alone]")
     expect(link).to_be_hidden()
     expect(link).to_have_attribute("href", "/logistics/disposition?shipment=S1&excursion=1")
+
+
+def test_who_switches_airflow_to_dark_sees_the_page_follow(look: Look) -> None:
+    page = look(FRAMED)
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("heading", level=1)).to_be_visible()
+    root = frame.locator(":root")
+    switched = "dark => document.documentElement.className = dark ? 'dark' : 'light'"
+    for name, dark in (("dark", True), ("light", False)):
+        page.evaluate(switched, dark)
+        expect(root).to_have_attribute("data-theme", name)

@@ -59,3 +59,16 @@ def test_an_excursion_that_is_one_reading_can_be_seen(found: Shipment, lasted: A
     assert row["drawn_to"] - row["from_at"] == drawn.total_seconds() * 1000
     # What is told of it is what Gold says.
     assert row["to_at"] - row["from_at"] == lasted.total_seconds() * 1000
+
+
+def test_an_instant_is_told_in_utc_and_in_local_time(found: Shipment) -> None:
+    (line,) = lines(journey_charts.of_curve(found))
+    when, local, *_ = line["encoding"]["tooltip"]
+    assert (when["timeUnit"], when["format"][-3:]) == ("utcyearmonthdatehoursminutes", "UTC")
+    assert (local["field"], local["title"], local["timeUnit"]) == ("at", "when, local", "yearmonthdatehoursminutes")
+
+
+def test_excursions_and_gaps_have_an_edge_that_shading_does_not_dim(found: Shipment) -> None:
+    areas = [one["mark"] for one in journey_charts.of_curve(found)["layer"] if one["mark"].get("fillOpacity")]
+    assert len(areas) == 2
+    assert all(mark.get("strokeOpacity", 1) == 1 and "opacity" not in mark for mark in areas)

@@ -100,6 +100,18 @@
     tooltip: { disableDefaultStyle: true, theme: "page" }, loader: { target: "_self" },
   });
 
+  const redraw = () => drawn.forEach(([place, spec]) => embed(place, spec));
+
+  // Who switches Airflow between light and dark sees us follow.
+  const follow = () => {
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    if (!framed) return;
+    try {
+      const watch = new MutationObserver(() => { theme(); redraw(); });
+      watch.observe(window.parent.document.documentElement, { attributes: true, attributeFilter: ["class"] });
+    } catch { /* as above */ }
+  };
+
   const charts = () => {
     const figures = [...document.querySelectorAll("figure[data-spec]")];
     if (!figures.length) return;
@@ -108,8 +120,6 @@
     script.addEventListener("load", () => figures.forEach(draw));
     script.addEventListener("error", () => figures.forEach(draw));
     document.head.append(script);
-    const again = () => drawn.forEach(([place, spec]) => embed(place, spec));
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   };
 
   theme();
@@ -117,4 +127,5 @@
   outerLinks();
   alone();
   charts();
+  follow();
 })();
