@@ -57,6 +57,11 @@ def living(stack: Stack, task_id: str | None = None) -> list[Driver]:
     return found
 
 
+def orphans(stack: Stack) -> list[Driver]:
+    """Return the tethers of the live drivers whose task's process is gone: another has taken its place as a parent."""
+    return [one for one in living(stack) if one.is_tether and one.process.ppid() == 1]
+
+
 def wait_until(true: Callable[[], Any], seconds: float, what: str) -> Any:
     """Return what is true, once it is."""
     end = time.monotonic() + seconds

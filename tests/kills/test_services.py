@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 
 import psutil
 import pytest
 
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.stack import Stack
-from tests.kills.drivers import living, wait_until
+from tests.kills.drivers import GONE_SECONDS, living, orphans, wait_until
 from tests.kills.runs import converging, ended, news, start
 
 KILL, RESTART = signal.SIGKILL, signal.SIGINT
@@ -45,6 +46,9 @@ def test_a_service_is_killed_in_mid_run(
         command = start(stack)
         wait_until(lambda: living(stack, "silver_transactional"), 300, "a driver of silver_transactional")
         psutil.Process(pid).send_signal(how)
+        # Whatever task it takes with it: that task's driver goes, too.
+        time.sleep(GONE_SECONDS)
+        wait_until(lambda: not orphans(stack), GONE_SECONDS, "the end of drivers without a task")
         ended(stack, command)
     # It was really gone, and another one runs.
     assert pid_of(stack, service) != pid

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.held import Held, held
 from tests.e2e.mailbox import Mailbox, text
 from tests.e2e.manual import clear
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Row, Stack
 from tests.kills.drivers import Driver, is_gone, living, wait_until
 from tests.kills.runs import converging, ended, incidents, news, start, tries
 
@@ -57,6 +57,16 @@ def test_what_runs_a_task_is_killed_and_its_driver_is_gone(
         ended(stack, command)
         assert job.starts == 2
     assert tries(stack, JOB) == 2
+    killed, good = wait_until(lambda: len(found := recorded(stack)) == 2 and found, 60, "both tries in the run log")
+    assert (killed["try_number"], good["try_number"], good["state"], good["error"]) == (1, 2, "success", None)
+    assert killed["state"] in ("failed", "up_for_retry")
+    assert killed["error"]
+
+
+def recorded(stack: Stack) -> list[Row]:
+    """Return what the run log holds of the job's tries in the run that ended last."""
+    last = "SELECT run_id FROM ops.task_runs ORDER BY ended_at DESC LIMIT 1"
+    return stack.query(f"SELECT * FROM ops.task_runs WHERE task_id = '{JOB}' AND run_id = ({last}) ORDER BY try_number")
 
 
 def test_a_task_whose_runner_is_killed_at_every_try_is_told_once(
