@@ -33,6 +33,7 @@ class Keeper:
         self._jvm: Any = spark._jvm  # the server keeps its books in Scala
         self._sessions: Any = getattr(getattr(self._jvm, _SERVICE), "MODULE$").sessionManager()
         self._was_busy = False
+        self._here: set[str] = set()
         self._is_well = True
 
     def owners(self) -> list[Any]:
@@ -43,6 +44,10 @@ class Keeper:
     def look(self) -> str | None:
         """End what dead processes left; return why the server should end, None where it should not."""
         sessions = self.owners()
+        here = {str(session.userId()) for session in sessions}
+        for name in sorted(here - self._here):
+            say(f"process {name} is here")
+        self._here = here
         for session in sessions:
             if not is_alive(session.userId()):
                 say(f"process {session.userId()} is gone: its session ends, and what it had running")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from pyspark.sql import SparkSession
 
@@ -38,7 +39,7 @@ def open_session(name: str) -> SparkSession:
         SessionUnusable: the warm session does not answer, or cannot run anything.
     """
     if is_shared():
-        return _connected()
+        return _connected(name)
     builder = SparkSession.builder
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.appName(name)
@@ -68,25 +69,30 @@ def close_session(session: SparkSession) -> None:
 
 
 def owner(pid: int) -> str:
-    """Return who a process is, for the server: it ends what a dead one left behind, see ``jobs.warm_session``."""
+    """Return which process it is, for the server: it ends what a dead one left behind, see ``jobs.warm_session``."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     return f"{pid}-{stat.rsplit(')', 1)[1].split()[19]}"
 
 
 def is_alive(name: str) -> bool:
-    """Return whether the process that ``owner`` named still lives; what names no process of ours is taken for alive."""
-    pid, _, started = name.partition("-")
+    """Return whether the process that ``owner`` named, in the first word, still lives.
+
+    What names no process of ours is taken for alive.
+    """
+    whose = name.partition(" ")[0]
+    pid, _, started = whose.partition("-")
     if not (pid.isdigit() and started.isdigit()):
         return True
     try:
-        return owner(int(pid)) == name
+        return owner(int(pid)) == whose
     except OSError:
         return False
 
 
-def _connected() -> SparkSession:
+def _connected(name: str) -> SparkSession:
     address = os.environ[_REMOTE].partition("/;")[0]
-    os.environ[_REMOTE] = f"{address}/;user_id={owner(os.getpid())}"
+    # The server's log and its books say by this who uses it: the process, the job and the run.
+    os.environ[_REMOTE] = f"{address}/;user_id={quote(f'{owner(os.getpid())} {name}', safe='')}"
     session = _within(_OPEN_SECONDS, _opened, "open")
     threading.Thread(target=_watch, args=(session,), name="session-watch", daemon=True).start()
     return session

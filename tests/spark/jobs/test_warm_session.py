@@ -132,6 +132,8 @@ def test_jobs_do_their_work_there(server: Server, tmp_path: Path) -> None:
     assert rows.num_rows == READINGS
     letters = DeltaTable(str(tmp_path / "lakehouse" / "bronze" / "rejected_records")).to_pyarrow_table()
     assert letters["rejection_reason"].to_pylist() == ["MALFORMED_JSON"]
+    # Which job and run it worked for, and when there was none.
+    assert server.said(" silver_iot r is here")
     assert server.said("nobody is here")
 
 
@@ -145,7 +147,7 @@ def test_what_a_killed_process_had_running_is_cancelled(server: Server, tmp_path
             time.sleep(0.1)
         assert beats.exists()
         process.send_signal(signal.SIGKILL)
-    assert server.said(f"process {process.pid}-")
+    assert server.said(" beating is gone: its session ends")
     still = beats.stat().st_mtime
     end = time.monotonic() + 30
     while time.time() - still < 3 and time.monotonic() < end:
