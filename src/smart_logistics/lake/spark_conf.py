@@ -14,16 +14,16 @@ COORDINATES = (
 
 # C1 and the serial collector start fast and stay small; right for hourly batches, wrong for a backfill of days.
 # C1 alone reserves 48 MB for code, which a job of ours fills in half a minute; the JVM then stops compiling for good.
-_SMALL_JVM = (
-    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC "
-    "-Duser.timezone=UTC -Djava.net.preferIPv4Stack=true"
-)
+_STARTS_FAST = "-XX:TieredStopAtLevel=1"
+_SMALL_JVM = "-XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Duser.timezone=UTC -Djava.net.preferIPv4Stack=true"
 
 # A driver that nobody on another machine may reach.
 ON_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 
-def job_properties(jars: Path, scratch: Path, *, java_options: str = "", near: bool = True) -> dict[str, str]:
+def job_properties(
+    jars: Path, scratch: Path, *, java_options: str = "", near: bool = True, stays: bool = False
+) -> dict[str, str]:
     """Return what every session of ours is configured with.
 
     Args:
@@ -31,9 +31,10 @@ def job_properties(jars: Path, scratch: Path, *, java_options: str = "", near: b
         scratch: folder for shuffle files and the warehouse that nobody uses.
         java_options: further options for driver and executor, such as a class-data archive.
         near: driver and executors run on this machine; else that follows from the master, see ``jobs.submit``.
+        stays: it lives for days, so that compiling its code well pays.
     """
     class_path = str(jars / "*")
-    options = f"{_SMALL_JVM} {java_options}".strip()
+    options = " ".join(filter(None, ["" if stays else _STARTS_FAST, _SMALL_JVM, java_options]))
     return {
         "spark.driver.extraClassPath": class_path,
         "spark.executor.extraClassPath": class_path,

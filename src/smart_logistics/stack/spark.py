@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from smart_logistics import parsing
@@ -87,13 +88,14 @@ def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
     # A URI: it needs no quoting, whatever the home's path is.
     logging = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
     # Where a job's driver is to be reached follows from its master, which a connection may change.
-    jobs = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=logging, near=False)
-    jobs |= spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=processors())
-    write_private(home.spark_properties, spark_conf.render(jobs | authentication))
+    jobs = partial(spark_conf.job_properties, home.jars, home.spark_scratch, java_options=logging, near=False)
+    cluster = spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=processors())
+    cluster |= authentication
+    write_private(home.spark_properties, spark_conf.render(jobs() | cluster))
     if has_session(settings):
         token = secret(home, SESSION)
         shared = spark_conf.session_properties(ports["SPARK_SESSION_PORT"], token)
-        write_private(home.session_properties, spark_conf.render(jobs | authentication | shared))
+        write_private(home.session_properties, spark_conf.render(jobs(stays=True) | cluster | shared))
         # By this name, and no other, the client takes the way that is not encrypted, which never leaves the machine.
         remote = f"sc://localhost:{ports['SPARK_SESSION_PORT']}"
         write_private(home.session, warm.Session(remote, master_url(settings, ports), token).text())
