@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -85,13 +83,3 @@ def marked_gone(versions: DataFrame, gone: DataFrame | None, source: DataFrame, 
 def too_many_gone(gone: int, live: int, most_percent: int, handful: int) -> bool:
     """Return whether more keys are gone at once than a business loses; a ``handful`` is never too many."""
     return gone > handful and gone * 100 > most_percent * live
-
-
-def of_keys(column: str, low: Any, high: Any, keys: Sequence[Any], with_null: bool) -> Column:
-    """Return a filter on a key column by literals, which lets Delta skip files: ``keys``, or the range without them."""
-    wanted = F.lit(False)
-    if low is not None:
-        wanted = F.col(column).between(low, high)
-        if keys:
-            wanted = wanted & F.col(column).isin(list(keys))
-    return wanted | F.col(column).isNull() if with_null else wanted

@@ -52,7 +52,8 @@ def run(ctx: Context) -> Mapping[str, object]:
         deleted = _compare_keys(ctx, extractions)
         reached("bronze_ingest_sql.compared")
         connection.settle()
-        _take(extractions)
+        with ctx.lake.settings_for(few=all(one.is_small for one in extractions)):
+            _take(extractions)
         reached("bronze_ingest_sql.extracted")
         deleted.record()
         reached("bronze_ingest_sql.deletes_recorded")

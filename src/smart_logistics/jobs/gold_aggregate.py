@@ -25,6 +25,7 @@ from smart_logistics.jobs import catalog
 from smart_logistics.jobs.gold_figures import Figures, Judged
 from smart_logistics.jobs.request import Request
 from smart_logistics.jobs.runner import Context, main
+from smart_logistics.lake import small
 from smart_logistics.lake.at_hand import Where
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.operations import OPERATION
@@ -40,6 +41,7 @@ _PARENTS = (
     (silver.WAREHOUSES, "origin_warehouse_id"),
     (silver.SHIPMENT_TYPES, "shipment_type"),
 )
+_GROWING = (silver.SHIPMENT_VERSIONS, silver.TRUCK_ASSIGNMENTS, silver.IOT_TELEMETRY)
 _ID = "shipment_id"
 
 
@@ -63,7 +65,8 @@ def run(ctx: Context) -> Mapping[str, object]:
     everything = other_hold or (again and not ctx.request.is_windowed)
     batch = _Batch(lake, seen, hold, everything=everything, window=ctx.request if again else None)
     try:
-        counts = batch.run(stamp)
+        with lake.settings_for(few=batch.few):
+            counts = batch.run(stamp)
     finally:
         batch.forget()
     if other_hold:
@@ -79,13 +82,12 @@ class Wanted:
     """What Gold should hold for some shipments, by what Silver says."""
 
     def __init__(self, lake: Reader, hold: int) -> None:
-        self.lake, self.hold = lake, hold
+        self.lake, self.hold, self.few = lake, hold, False
         self._kept: list[DataFrame] = []
 
     def keep(self, frame: DataFrame) -> DataFrame:
         """Keep a frame that is read more than once until ``forget``."""
-        self._kept.append(frame.persist())
-        return self._kept[-1]
+        return self.lake.keep(frame, self._kept, few=self.few)
 
     def forget(self) -> None:
         """Free what ``keep`` kept."""
@@ -115,7 +117,12 @@ class Wanted:
         """Return the current versions with what their parents say."""
         return analytics.facts(
             shipments,
-            self.lake.lookup(silver.ORDERS, "order_id", shipments.select("order_id")),
+            self.lake.lookup(
+                silver.ORDERS,
+                "order_id",
+                shipments.select("order_id"),
+                known=self.lake.literals(shipments, ["order_id"])["order_id"],
+            ),
             self.lake.rows(silver.WAREHOUSES, []),
             self.lake.rows(silver.SHIPMENT_TYPES, []),
         )
@@ -145,7 +152,14 @@ class _Batch(Wanted):
     def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool, window: Request | None = None) -> None:
         super().__init__(lake, hold)
         self.seen, self._is_whole, self._window = seen, everything or not seen, window
+        self.few = self._is_small()
         self._readings: DataFrame | None = None
+
+    def _is_small(self) -> bool:
+        """Return whether what is new in the tables that grow is few rows, by their files' statistics."""
+        if self._is_whole or self._window is not None:
+            return False
+        return all(small.are_few(self.lake.root, table, "_changed_at", self.seen) for table in _GROWING)
 
     def run(self, stamp: int) -> Mapping[str, object]:
         """Compute and merge; return the counts."""

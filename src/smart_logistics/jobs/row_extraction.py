@@ -16,6 +16,7 @@ from smart_logistics.contracts.source import SourceTable
 from smart_logistics.errors import SourceUnavailable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
+from smart_logistics.lake.at_hand import Condition
 from smart_logistics.lake.store import Lake
 from smart_logistics.lake.tables import instant
 from smart_logistics.sources import fence, jdbc
@@ -78,6 +79,11 @@ class RowExtraction:
         )
 
     @property
+    def is_small(self) -> bool:
+        """Whether so few rows may be new that they are held here rather than in Spark's cache; ``look`` comes first."""
+        return self.extent.rows <= small.MOST_ROWS
+
+    @property
     def _key(self) -> Selected:
         return next(column for column in self.selected if column.name == self.source.key)
 
@@ -107,7 +113,10 @@ class RowExtraction:
         return self.extent.rows
 
     def _take_new(self, rows: DataFrame) -> int:
-        marked = versions.marked_new(rows, self._held(), self.gone_before(), self.source.key).persist()
+        kept: list[DataFrame] = []
+        marked = self.lake.keep(
+            versions.marked_new(rows, self._held(), self.gone_before(), self.source.key), kept, few=self.is_small
+        )
         try:
             row = marked.agg(F.count(F.lit(1)), F.count_if(versions.IS_NEW)).first()
             read, new = (row[0], row[1]) if row else (0, 0)
@@ -115,7 +124,8 @@ class RowExtraction:
             if new:
                 self._append(marked.filter(versions.IS_NEW).drop(versions.IS_NEW), new)
         finally:
-            marked.unpersist()
+            for frame in kept:
+                frame.unpersist()
         return int(new)
 
     def _compare_with_fence(self, read: int) -> None:
@@ -137,14 +147,19 @@ class RowExtraction:
         keys: list[object] = []
         if extent.rows <= _MOST_LITERAL_KEYS:
             keys = self.connection.keys(self.relation, self._key.sql, self.predicate, _MOST_LITERAL_KEYS)
-        wanted = versions.of_keys(self.source.key, extent.low, extent.high, keys, extent.keyless > 0)
-        return self.lake.read(EXTRACTED[self.source.name]).filter(wanted)
+        key, where = self.source.key, []
+        if extent.low is not None:
+            named: list[Condition] = [(key, "in", keys)] if keys else []
+            where.append([(key, ">=", extent.low), (key, "<=", extent.high), *named])
+        if extent.keyless:
+            where.append([(key, "null", None)])
+        return self.lake.rows(EXTRACTED[self.source.name], where or [[(key, "in", [])]])
 
     def gone_before(self) -> DataFrame | None:
         """Return the keys that earlier extractions found gone, in the key's type, with ``_gone_at``; None: none yet."""
         if not self.lake.progress(SOURCE_DELETES):
             return None
-        facts = self.lake.read(SOURCE_DELETES).filter(F.col("source_table") == self.source.name)
+        facts = self.lake.rows(SOURCE_DELETES, [[("source_table", "=", self.source.name)]])
         return facts.select(
             F.col("source_key").cast(self._key.type).alias(self.source.key), F.col("_ingested_at").alias("_gone_at")
         )

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,6 +22,7 @@ from smart_logistics.deadletters import held as on_hand
 from smart_logistics.failpoints import reached
 from smart_logistics.jobs import catalog, readings_again
 from smart_logistics.jobs.runner import Context, main, summed
+from smart_logistics.lake import small
 from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
 from smart_logistics.silver import dead_letter, readings
@@ -30,6 +32,7 @@ PRODUCER = "bronze_ingest_iot"
 TARGET = silver.IOT_TELEMETRY
 # Flags change up to one neighbour away from a new reading, and depend on readings one neighbour further.
 _REACH = timedelta(hours=2 * NEIGHBOUR_HOURS)
+Keep = Callable[[DataFrame], DataFrame]
 
 
 def run(ctx: Context) -> Mapping[str, object]:
@@ -53,18 +56,24 @@ def run(ctx: Context) -> Mapping[str, object]:
 
 
 def _settle(ctx: Context, seen: int, kept: list[DataFrame]) -> Mapping[str, object]:
+    lake, few = ctx.lake, small.are_few(ctx.lake.root, bronze.IOT_TELEMETRY, "_ingested_at", seen)
+    with lake.settings_for(few=few):
+        return _settled(ctx, seen, partial(lake.keep, kept=kept, few=few))
+
+
+def _settled(ctx: Context, seen: int, keep: Keep) -> Mapping[str, object]:
     lake = ctx.lake
     stamp = lake.new_stamp()
     records = lake.since(bronze.IOT_TELEMETRY, seen, column="_ingested_at")
-    judged = lake.keep(readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")), kept, few=False)
+    judged = keep(readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")))
     read, dates = _extent(judged)
     held = _readings_of(lake, dates)
-    judged = lake.keep(readings.without_repeats(judged, held), kept, few=False)
+    judged = keep(readings.without_repeats(judged, held))
     reached("silver_iot.judged")
     rejected = _record(lake, judged, stamp, ctx.run_id)
     reached("silver_iot.recorded")
     _close_corrected(lake, judged, on_hand.corrected_since(lake.root, instant(seen)))
-    changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp, kept)
+    changed, added = _flag_and_add(lake, readings.typed(judged), dates, stamp, keep)
     return {"read": read, "rows": added, "rejected": rejected, "flags_changed": changed}
 
 
@@ -107,7 +116,7 @@ def _close_corrected(lake: Lake, judged: DataFrame, corrected: list[str]) -> Non
     lake.update(REJECTED_RECORDS, closed.select(*columns))
 
 
-def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int, kept: list[DataFrame]) -> tuple[int, int]:
+def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int, keep: Keep) -> tuple[int, int]:
     """Flag the new readings and their neighbours; return flags changed in Silver and readings added."""
     around = sorted({day + timedelta(days=n) for day in dates for n in (-1, 0, 1)})
     trucks = new.groupBy("truck_id").agg(
@@ -124,7 +133,7 @@ def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int, kep
         new.withColumns({"_was": F.lit(None).cast("string"), "_changed_at": instant_literal(stamp)})
     )
     is_new = F.col("_was").isNull()
-    flagged = lake.keep(with_speed_flags(both.withColumn("_beside_new", beside_new(is_new))), kept, few=False)
+    flagged = keep(with_speed_flags(both.withColumn("_beside_new", beside_new(is_new))))
     # A reading at the edge of what was loaded lacks a neighbour here; only those beside a new one are judged again.
     changed = flagged.filter(
         ~is_new & F.col("_beside_new") & (F.col("_was") != F.coalesce("outlier_reason", F.lit("")))

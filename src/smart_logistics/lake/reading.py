@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -19,6 +21,13 @@ from smart_logistics.lake.at_hand import Condition, Where
 from smart_logistics.lake.session import is_shared
 from smart_logistics.lake.tables import instant
 
+# With few rows, compiling code, broadcasting and planning again in the middle cost more than they save.
+_FOR_FEW_ROWS = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.shuffle.partitions": "1",
+}
 # More keys than this are looked up by their range alone.
 _MOST_LITERAL_KEYS = 2000
 
@@ -65,6 +74,8 @@ class Reader:
     spark: SparkSession
     root: str
     job: str
+    expects_few: bool = field(default=False, init=False)
+    _known: WeakKeyDictionary[DataFrame, pa.Table] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
 
     # Progress
 
@@ -105,7 +116,12 @@ class Reader:
         return self.frame_of(pa.schema(tables.schema(table).to_arrow()).empty_table())
 
     def frame_of(self, rows: pa.Table) -> DataFrame:
-        """Return rows at hand as a frame."""
+        """Return rows at hand as a frame, and remember them: what is asked of it later needs no Spark."""
+        frame = self._frame(rows)
+        self._known[frame] = rows
+        return frame
+
+    def _frame(self, rows: pa.Table) -> DataFrame:
         if not len(rows) and is_shared():
             # Spark Connect reads no types off what has no rows. (Elsewhere this would be a scan, and no relation.)
             return self.spark.createDataFrame([], from_arrow_schema(rows.schema))
@@ -114,6 +130,10 @@ class Reader:
         empty = [pa.array([], field.type) for field in rows.schema]
         return self.spark.createDataFrame(pa.Table.from_arrays(whole if len(rows) else empty, schema=rows.schema))
 
+    def rows_at_hand(self, frame: DataFrame) -> pa.Table | None:
+        """Return the rows that ``frame_of`` made this very frame of, None for any other."""
+        return self._known.get(frame)
+
     def since(self, table: Table, stamp: int, *, column: str = "_changed_at") -> DataFrame:
         """Return the rows whose ``column`` is later than ``stamp``; file statistics leave out the older files."""
         return self.rows(table, [[(column, ">", instant(stamp))]])
@@ -121,15 +141,21 @@ class Reader:
     def keep(self, frame: DataFrame, kept: list[DataFrame], *, few: bool) -> DataFrame:
         """Return a frame that is read more than once: its ``few`` rows themselves, or persisted and added to ``kept``.
 
-        Rows at hand leave Spark nothing to plan again, which is most of what a small batch costs.
+        Rows at hand leave Spark nothing to plan again, which is most of what a small batch costs. Where they turn out
+        to be many they are persisted all the same.
         """
         if few:
-            return self.frame_of(_nullable(frame).toArrow())
+            found = _nullable(frame).limit(at_hand.MOST_ROWS + 1).toArrow()
+            if len(found) <= at_hand.MOST_ROWS:
+                return self.frame_of(found)
         kept.append(frame.persist())
         return kept[-1]
 
     def literals(self, frame: DataFrame, columns: Sequence[str]) -> dict[str, list[Any] | None]:
         """Return the distinct values of each column, all in one action; None for a column that has too many to name."""
+        if (rows := self.rows_at_hand(frame)) is not None:
+            known = {name: rows[name].drop_null().unique().to_pylist() for name in columns}
+            return {name: values if len(values) <= _MOST_LITERAL_KEYS else None for name, values in known.items()}
         row = frame.agg(
             *(F.slice(F.collect_set(name), 1, _MOST_LITERAL_KEYS + 1).alias(name) for name in set(columns))
         ).first()
@@ -160,3 +186,32 @@ class Reader:
         within: list[Condition] = [(column, ">=", ends[0]), (column, "<=", ends[1])]
         frame = self.read(table).filter(at_hand.as_column([[*within, *part] for part in also]))
         return frame.join(wanted, F.col(column) == F.col("_wanted"), "left_semi")
+
+    # Few rows
+
+    @contextmanager
+    def kept(self, frame: DataFrame) -> Iterator[DataFrame]:
+        """Keep a frame that may be read twice; of few rows the first read takes them all."""
+        if self.expects_few:
+            yield frame
+            return
+        frame.persist()
+        try:
+            yield frame
+        finally:
+            frame.unpersist()
+
+    @contextmanager
+    def settings_for(self, *, few: bool) -> Iterator[None]:
+        """Take what is written meanwhile for ``few`` rows, and set Spark for them; or leave everything as it is."""
+        conf = self.spark.conf
+        before = {name: conf.get(name) for name in _FOR_FEW_ROWS} if few else {}
+        self.expects_few = few
+        try:
+            for name in before:
+                conf.set(name, _FOR_FEW_ROWS[name])
+            yield
+        finally:
+            self.expects_few = False
+            for name, value in before.items():
+                conf.set(name, value or "")

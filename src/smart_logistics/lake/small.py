@@ -28,6 +28,8 @@ from smart_logistics.lake import tables
 from smart_logistics.lake.operations import DELETE, INSERT, OPERATION
 
 MOST_ROWS = 20_000
+# Of compressed files: a row may be a record of 16 MiB.
+_MOST_BYTES = 4 * 2**20
 _MOST_REWRITTEN = 50_000
 Partitions = Mapping[str, Collection[Any]]
 
@@ -64,22 +66,31 @@ def fits(lakehouse: str, table: Table, columns: Iterable[str]) -> bool:
 
 def rows_since(lakehouse: str, table: Table, column: str, stamp: int) -> int | None:
     """Return how many rows at most have ``column`` after ``stamp``, by the files' statistics; None where unknown."""
+    files = _files_since(lakehouse, table, column, stamp)
+    return None if files is None else pc.sum(files["num_records"]).as_py() or 0
+
+
+def are_few(lakehouse: str, table: Table, column: str, stamp: int) -> bool:
+    """Return whether the rows that have ``column`` after ``stamp`` are known to be few, and to be short."""
+    files = _files_since(lakehouse, table, column, stamp)
+    if files is None:
+        return False
+    rows, size = (pc.sum(files[name]).as_py() or 0 for name in ("num_records", "size_bytes"))
+    return rows <= MOST_ROWS and size <= _MOST_BYTES
+
+
+def _files_since(lakehouse: str, table: Table, column: str, stamp: int) -> pa.Table | None:
+    """Return the files that may hold rows with ``column`` after ``stamp``; None where they do not say."""
     found = tables.open_table(lakehouse, table)
-    if found is None:
-        return 0
-    files = pa.table(found.get_add_actions(flatten=True))
+    files = pa.table({"num_records": [], "size_bytes": []} if found is None else found.get_add_actions(flatten=True))
     if not len(files):
-        return 0
-    newest, rows = (
-        files.column(f"max.{column}") if f"max.{column}" in files.column_names else None,
-        files["num_records"],
-    )
-    if newest is None or newest.null_count or rows.null_count:
+        return files
+    newest = files[f"max.{column}"] if f"max.{column}" in files.column_names else None
+    if newest is None or newest.null_count or files["num_records"].null_count:
         return None
     type_ = pa.timestamp("us", "UTC")
     since = tables.before_rounding(tables.instant(stamp))
-    later = pc.greater_equal(newest.cast(type_), pa.scalar(since, type_))
-    return pc.sum(rows.filter(later)).as_py() or 0
+    return files.filter(pc.greater_equal(newest.cast(type_), pa.scalar(since, type_)))
 
 
 def concerned(table: Table, changes: pa.Table, further: Partitions) -> Concerned:

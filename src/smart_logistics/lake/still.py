@@ -7,9 +7,6 @@ and nothing on its rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
@@ -22,13 +19,6 @@ from smart_logistics.lake.state import State, nullable, state
 from smart_logistics.lake.tables import is_local
 
 _FEW_ROWS, _FEW_BYTES = 20_000, 8 * 1024 * 1024
-# With few rows, compiling code, broadcasting and planning again in the middle cost more than they save.
-_FOR_FEW_ROWS = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.autoBroadcastJoinThreshold": "-1",
-    "spark.sql.shuffle.partitions": "1",
-}
 
 
 class Still(Reader):
@@ -76,16 +66,3 @@ class Still(Reader):
         assert delta is not None  # noqa: S101 - of a table that is not there the rows are few
         frame = self.spark.read.option("versionAsOf", delta.version()).format("delta").load(self.path(table))
         return frame.filter(at_hand.as_column(where)) if any(where) else frame
-
-    @contextmanager
-    def settings_for(self, *, few: bool) -> Iterator[None]:
-        """Use settings for ``few`` rows meanwhile, or those that there are."""
-        conf = self.spark.conf
-        before = {name: conf.get(name) for name in _FOR_FEW_ROWS} if few else {}
-        try:
-            for name in before:
-                conf.set(name, _FOR_FEW_ROWS[name])
-            yield
-        finally:
-            for name, value in before.items():
-                conf.set(name, value or "")

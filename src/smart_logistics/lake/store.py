@@ -25,16 +25,6 @@ _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
 _VIEW = "_changes_to_merge"
 
 
-@contextmanager
-def _kept(frame: DataFrame) -> Iterator[DataFrame]:
-    """Keep a frame that is read twice."""
-    kept = frame.persist()
-    try:
-        yield kept
-    finally:
-        kept.unpersist()
-
-
 def _assignments(columns: Sequence[str]) -> str:
     return ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
 
@@ -140,7 +130,7 @@ class Lake(Reader):
         name = app or self.job
         if many:
             return self._append(table, rows, name, stamp, evolve=evolve)
-        with _kept(rows) as kept:
+        with self.kept(rows) as kept:
             few = None if evolve else self._few(table, kept)
             if few is None:
                 return 0 if skip_empty and kept.isEmpty() else self._append(table, kept, name, stamp, evolve=evolve)
@@ -194,7 +184,7 @@ class Lake(Reader):
         """
         tables.ensure(self.root, table)
         name = app or self.job
-        with _kept(changes) as kept:
+        with self.kept(changes) as kept:
             few = self._few(table, kept)
             count = None if few is None else self._merge_few(table, few, partitions, name, stamp)
             if count is None:
@@ -236,7 +226,7 @@ class Lake(Reader):
     def update(self, table: Table, changes: DataFrame) -> int:
         """Set the columns of ``changes`` in the rows of their key (and partition); return how many rows that were."""
         tables.ensure(self.root, table)
-        with _kept(changes) as kept:
+        with self.kept(changes) as kept:
             few = self._few(table, kept)
             if few is not None:
                 if not len(few):
@@ -281,10 +271,11 @@ class Lake(Reader):
         predicate.append(f"t.`{near}` BETWEEN {low} AND {high}")
         return _Concerned(row["_n"], row["_inserts"], predicate)
 
-    @staticmethod
-    def _partitions(table: Table, rows: DataFrame | None) -> dict[str, set[Any]]:
+    def _partitions(self, table: Table, rows: DataFrame | None) -> dict[str, set[Any]]:
         if rows is None or not table.partitions:
             return {}
+        if (known := self.rows_at_hand(rows)) is not None:
+            return {name: set(known[name].unique().to_pylist()) for name in table.partitions}
         found = rows.select(*table.partitions).distinct().collect()
         return {name: {row[name] for row in found} for name in table.partitions}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pyarrow.dataset import dataset
+from pyspark.sql import DataFrame
 
 from smart_logistics.contracts import ALL_TABLES, silver
 from smart_logistics.lake import at_hand, tables
@@ -54,3 +55,36 @@ def test_what_is_new_in_a_table_is_found_by_the_statistics_of_its_files(tmp_path
             assert files[f"max.{NEW_BY[table.full_name]}"].null_count == 0
             written.add(table.full_name)
     assert written >= {"gold.shipment_analytics", "silver.shipments", "bronze.rejected_records"}
+
+
+def test_few_rows_that_turn_out_to_be_many_are_kept_by_spark(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[DataFrame] = []
+    held = lake.keep(lake.spark.range(3), kept, few=True)
+    assert (held.count(), kept) == (3, [])
+    assert lake.rows_at_hand(held) is not None
+    monkeypatch.setattr(at_hand, "MOST_ROWS", 2)
+    many = lake.keep(lake.spark.range(3), kept, few=True)
+    assert (many.count(), kept, lake.rows_at_hand(many)) == (3, [many], None)
+    assert many.storageLevel.useMemory
+    many.unpersist()
+
+
+def test_what_is_asked_of_rows_at_hand_is_what_spark_would_say(lake: Lake) -> None:
+    rows = pa.table({"n": [1, 2, 2, None], "text": ["x", None, "x", "y"]})
+    frame = lake.frame_of(rows)
+    unknown = lake.frame_of(rows).select("*")
+    assert (lake.rows_at_hand(frame), lake.rows_at_hand(unknown)) == (rows, None)
+    found = [lake.literals(one, ["n", "text"]) for one in (frame, unknown)]
+    assert [{name: sorted(values or []) for name, values in one.items()} for one in found] == [
+        {"n": [1, 2], "text": ["x", "y"]}
+    ] * 2
+
+
+def test_settings_for_few_rows_last_as_long_as_these(lake: Lake) -> None:
+    name = "spark.sql.adaptive.enabled"
+    assert (lake.expects_few, lake.spark.conf.get(name)) == (False, "true")
+    with lake.settings_for(few=True):
+        assert (lake.expects_few, lake.spark.conf.get(name)) == (True, "false")
+    with lake.settings_for(few=False):
+        assert (lake.expects_few, lake.spark.conf.get(name)) == (False, "true")
+    assert (lake.expects_few, lake.spark.conf.get(name)) == (False, "true")
