@@ -3,11 +3,20 @@
 LocalExecutor forks each task from it, and a task reads its DAG file anew: half a second of processor time for libraries
 alone, and forty megabytes of its own, which are the scheduler's this way. Only the libraries: our own modules are
 read by each task, as the DAG file is.
+
+The executor's workers are forked, too, and die with the scheduler. One that outlived it would keep open what it had
+inherited: the killed scheduler's connection to the database, and with it, now and then, the lock in which tasks are
+queued. No other scheduler could queue one again.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import os
+import signal
+import sys
+from functools import partial
 
 from airflow.__main__ import main
 
@@ -22,8 +31,29 @@ LIBRARIES = (
     "pyarrow.fs",
 )
 
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_us() -> None:
+    """Let every process that is forked from this one, but not what those fork, die as soon as this one does.
+
+    Linux only; elsewhere the stack's sweep has to do.
+    """
+    if sys.platform.startswith("linux"):
+        libc = ctypes.CDLL(None, use_errno=True)
+        os.register_at_fork(after_in_child=partial(_die_with, os.getpid(), libc))
+
+
+def _die_with(parent: int, libc: ctypes.CDLL) -> None:
+    if os.getppid() != parent:
+        return  # forked by one of ours, or the parent died first
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
 
 if __name__ == "__main__":
+    die_with_us()
     for library in LIBRARIES:
         importlib.import_module(library)
     main()

@@ -142,6 +142,8 @@ def _options(settings: Settings, home: Home, ports: Ports) -> dict[str, dict[str
         "scheduler": {
             "scheduler_heartbeat_sec": "5",
             "scheduler_idle_sleep_time": "0.25",
+            # What a killed scheduler had running is tried again so soon, and not after five minutes.
+            "orphaned_tasks_check_interval": "60",
             "enable_health_check": "False",
         },
         "triggerer": {"capacity": "100"},
