@@ -65,7 +65,7 @@ def run(ctx: Context) -> Mapping[str, object]:
     everything = other_hold or (again and not ctx.request.is_windowed)
     batch = _Batch(lake, seen, hold, everything=everything, window=ctx.request if again else None)
     try:
-        with lake.settings_for(few=batch.few):
+        with lake.settings_for(few=batch.is_small()):
             counts = batch.run(stamp)
     finally:
         batch.forget()
@@ -82,12 +82,12 @@ class Wanted:
     """What Gold should hold for some shipments, by what Silver says."""
 
     def __init__(self, lake: Reader, hold: int) -> None:
-        self.lake, self.hold, self.few = lake, hold, False
+        self.lake, self.hold = lake, hold
         self._kept: list[DataFrame] = []
 
     def keep(self, frame: DataFrame) -> DataFrame:
         """Keep a frame that is read more than once until ``forget``."""
-        return self.lake.keep(frame, self._kept, few=self.few)
+        return self.lake.keep(frame, self._kept, few=self.lake.expects_few)
 
     def forget(self) -> None:
         """Free what ``keep`` kept."""
@@ -152,10 +152,9 @@ class _Batch(Wanted):
     def __init__(self, lake: Lake, seen: int, hold: int, *, everything: bool, window: Request | None = None) -> None:
         super().__init__(lake, hold)
         self.seen, self._is_whole, self._window = seen, everything or not seen, window
-        self.few = self._is_small()
         self._readings: DataFrame | None = None
 
-    def _is_small(self) -> bool:
+    def is_small(self) -> bool:
         """Return whether what is new in the tables that grow is few rows, by their files' statistics."""
         if self._is_whole or self._window is not None:
             return False

@@ -34,11 +34,6 @@ def changed(batches: Iterable[RowBatch]) -> dict[str, int]:
     return {batch.source.name: batch.changed for batch in batches if batch.changed}
 
 
-def all_small(batches: Iterable[RowBatch]) -> bool:
-    """Return whether every table has so few new rows that they are held by this process."""
-    return all(batch.is_small for batch in batches)
-
-
 def rejected(batches: Iterable[RowBatch]) -> int:
     """Return how many versions were rejected."""
     return sum(batch.rejected for batch in batches)

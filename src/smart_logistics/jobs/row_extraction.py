@@ -17,6 +17,7 @@ from smart_logistics.errors import SourceUnavailable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
 from smart_logistics.lake.at_hand import Condition
+from smart_logistics.lake.reading import among
 from smart_logistics.lake.store import Lake
 from smart_logistics.lake.tables import instant
 from smart_logistics.sources import fence, jdbc
@@ -149,8 +150,8 @@ class RowExtraction:
             keys = self.connection.keys(self.relation, self._key.sql, self.predicate, _MOST_LITERAL_KEYS)
         key, where = self.source.key, []
         if extent.low is not None:
-            named: list[Condition] = [(key, "in", keys)] if keys else []
-            where.append([(key, ">=", extent.low), (key, "<=", extent.high), *named])
+            between: list[Condition] = [(key, ">=", extent.low), (key, "<=", extent.high)]
+            where.append(among(key, keys) if keys else between)
         if extent.keyless:
             where.append([(key, "null", None)])
         return self.lake.rows(EXTRACTED[self.source.name], where or [[(key, "in", [])]])

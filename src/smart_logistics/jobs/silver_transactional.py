@@ -10,7 +10,7 @@ from smart_logistics.contracts.silver import EVENTS, LAYER, SHIPMENT_VERSIONS
 from smart_logistics.contracts.source import SHIPMENT_STATUS_EVENTS, SHIPMENTS, SOURCE_TABLES
 from smart_logistics.jobs import catalog, rows_again
 from smart_logistics.jobs.row_batch import PRODUCER, RowBatch
-from smart_logistics.jobs.row_batches import all_small, changed, of_all_tables, rejected
+from smart_logistics.jobs.row_batches import changed, of_all_tables, rejected
 from smart_logistics.jobs.runner import Context, main, summed
 from smart_logistics.lake.changes import difference
 from smart_logistics.lake.store import instant_literal
@@ -29,7 +29,10 @@ def run(ctx: Context) -> Mapping[str, object]:
 
 
 def _settle(ctx: Context) -> Mapping[str, object]:
-    with of_all_tables(ctx, RowBatch) as batches, ctx.lake.settings_for(few=all_small(batches.values())):
+    with (
+        of_all_tables(ctx, RowBatch) as batches,
+        ctx.lake.settings_for(few=all(batch.is_small for batch in batches.values())),
+    ):
         for source in SOURCE_TABLES:
             if source is SHIPMENTS:
                 _run_shipments(batches[SHIPMENTS.name], batches[SHIPMENT_STATUS_EVENTS.name])

@@ -107,7 +107,11 @@
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     if (!framed) return;
     try {
-      const watch = new MutationObserver(() => { theme(); redraw(); });
+      const watch = new MutationObserver(() => {
+        const before = root.dataset.theme;
+        theme();
+        if (root.dataset.theme !== before) redraw();
+      });
       watch.observe(window.parent.document.documentElement, { attributes: true, attributeFilter: ["class"] });
     } catch { /* as above */ }
   };
