@@ -167,6 +167,11 @@ class Home:
         return self.root / "spark" / "scratch"
 
     @property
+    def class_archives(self) -> Path:
+        """The JVM's archive of the classes that jobs load, see ``class_archive``."""
+        return self.root / "spark" / "classes"
+
+    @property
     def spark_recovery(self) -> Path:
         """What the Spark master knows of applications and workers, for one that takes the place of a lost one."""
         return self.root / "spark" / "recovery"
@@ -198,7 +203,7 @@ class Home:
                 self.root.mkdir(parents=True, mode=0o711 if os.getuid() == 0 else 0o700)
             for folder in (self.config, self.secrets, self.run, self.logs, self.task_logs, self.airflow):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            for folder in (self.spark_work, self.spark_scratch, self.spark_recovery):
+            for folder in (self.spark_work, self.spark_scratch, self.spark_recovery, self.class_archives):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.landing, self.archive, self.failed, self.processing):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -102,7 +102,7 @@ def make(settings: Settings, home: Home, in_use: frozenset[str], say: Callable[[
     say(str(found_java))
     if jars.ensure(home, found_java):
         say("jars resolved and verified")
-    spark.write_properties(settings, home, chosen)
+    spark.write_properties(settings, home, chosen, found_java)
     airflow.write_configuration(settings, home, chosen)
     return Plan(settings, home, chosen, found_java, airflow.environment(settings, home, found_java))
 

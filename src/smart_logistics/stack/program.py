@@ -32,6 +32,7 @@ class Program:
         port: where it listens, if it does.
         path: of the page on that port, for people.
         launch: further words for the launcher, such as the user to become.
+        stays: it is a service; else it does something once, and is not started again when it has ended.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Program:
     port: int | None = None
     path: str | None = None
     launch: tuple[str, ...] = ()
+    stays: bool = True
 
     def environment_file(self, home: Home) -> Path:
         """Return the file through which the launcher is told the environment."""

@@ -13,6 +13,7 @@ from smart_logistics.errors import EnvironmentFault
 from smart_logistics.jobs import submit, warm
 from smart_logistics.lake import spark_conf
 from smart_logistics.settings import REPOSITORY, Settings
+from smart_logistics.stack import class_archive
 from smart_logistics.stack.credentials import secret, write_private
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
@@ -78,7 +79,7 @@ def has_session(settings: Settings) -> bool:
     return settings["SPARK_SESSION"] == parsing.WARM and is_local_cluster(settings) and "://" not in settings.lakehouse
 
 
-def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
+def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -> None:
     """Write the properties of the jobs and of the daemons, and the log levels."""
     home.log4j2.write_text(LOG4J2_TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
     given = is_local_cluster(settings)
@@ -86,9 +87,11 @@ def write_properties(settings: Settings, home: Home, ports: Ports) -> None:
         {"spark.authenticate": "true", "spark.authenticate.secret": secret(home, AUTHENTICATION)} if given else {}
     )
     # A URI: it needs no quoting, whatever the home's path is.
-    logging = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
+    java_options = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
+    if given:
+        java_options = f"{java_options} {class_archive.option(class_archive.place(home, java))}".rstrip()
     # Where a job's driver is to be reached follows from its master, which a connection may change.
-    jobs = partial(spark_conf.job_properties, home.jars, home.spark_scratch, java_options=logging, near=False)
+    jobs = partial(spark_conf.job_properties, home.jars, home.spark_scratch, java_options=java_options, near=False)
     cluster = spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=processors())
     cluster |= authentication
     write_private(home.spark_properties, spark_conf.render(jobs() | cluster))
@@ -130,7 +133,7 @@ def processors() -> int:
 
 
 def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[Program]:
-    """Return master and worker, or nothing where jobs go to somebody else's cluster."""
+    """Return master and worker, a warm session, what makes the class-data archive; nothing with a cluster elsewhere."""
     if not is_local_cluster(settings):
         return []
     environment = {
@@ -157,6 +160,7 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
         return Program(name, command, environment, port=ports[page], path="/")
 
     warm_session = has_session(settings)
+    archive = class_archive.place(home, java)
     cores = str((_APPLICATIONS + warm_session) * processors())
     return [
         daemon("spark-master", "org.apache.spark.deploy.master.Master", "SPARK_PORT", "SPARK_UI_PORT"),
@@ -169,6 +173,7 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
             master_url(settings, ports),
         ),
         *([_session(home, environment)] if warm_session else []),
+        *([class_archive.program(home, archive, environment)] if archive else []),
     ]
 
 

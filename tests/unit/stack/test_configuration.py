@@ -23,20 +23,21 @@ CANARY = "canary-secret"
 
 def test_the_jobs_properties_are_private_and_leave_room_for_a_second_application(given: Settings, home: Home) -> None:
     chosen = ports.choose(given, home)
-    spark.write_properties(given, home, chosen)
+    spark.write_properties(given, home, chosen, JAVA)
     lines = home.spark_properties.read_text().splitlines()
     properties = dict(line.split(" ", 1) for line in lines)
     assert stat.S_IMODE(home.spark_properties.stat().st_mode) == 0o600
     assert properties["spark.master"] == f"spark://127.0.0.1:{chosen['SPARK_PORT']}"
     worker = spark.programs(given, home, chosen, JAVA)[1].command
-    assert int(worker[worker.index("--cores") + 1]) == 2 * int(properties["spark.cores.max"])
+    # And for the warm session, which stays.
+    assert int(worker[worker.index("--cores") + 1]) == 3 * int(properties["spark.cores.max"])
     assert properties["spark.authenticate.secret"] not in " ".join(worker)
 
 
 def test_with_another_cluster_no_daemon_is_started_and_no_secret_is_sent_there(root: Path, home: Home) -> None:
     elsewhere = settings.load({"LOGISTICS_HOME": str(root), "LOGISTICS_SPARK_MASTER": "spark://far:7077"})
     chosen = ports.choose(elsewhere, home)
-    spark.write_properties(elsewhere, home, chosen)
+    spark.write_properties(elsewhere, home, chosen, JAVA)
     assert spark.programs(elsewhere, home, chosen, JAVA) == []
     assert "spark.master spark://far:7077" in home.spark_properties.read_text()
     assert "authenticate" not in home.spark_properties.read_text()
@@ -58,7 +59,7 @@ def test_secrets_are_in_private_files_and_in_no_environment_or_command(
     given = settings.load()
     chosen = ports.choose(given, home)
     airflow.write_configuration(given, home, chosen)
-    spark.write_properties(given, home, chosen)
+    spark.write_properties(given, home, chosen, JAVA)
     connections.remember_secrets(given, home, connections.remember_source(given, home, chosen))
     made = plan.Plan(given, home, chosen, JAVA, airflow.environment(given, home, JAVA))
     text = render(home, made.programs()) + "".join(program.environment_text() for program in made.programs())

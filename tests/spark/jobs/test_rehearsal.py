@@ -1,0 +1,58 @@
+"""The rehearsal for the class-data archive does what jobs do, and what is archived is really what a driver maps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from smart_logistics import settings
+from smart_logistics.jobs import submit
+from smart_logistics.jobs.rehearsal import rehearse
+from smart_logistics.lake.spark_conf import job_properties, render
+from smart_logistics.stack import class_archive
+
+_DRIVER = """
+import sys
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+maps = open(f"/proc/{spark._jvm.ProcessHandle.current().pid()}/maps").read()
+sys.exit(0 if sys.argv[1] in maps else 9)
+"""
+
+
+def test_the_jobs_run_on_what_it_gives_them_and_spark_itself_commits(spark: SparkSession, tmp_path: Path) -> None:
+    rehearse(spark, tmp_path)
+    lakehouse = tmp_path / "lakehouse"
+    assert DeltaTable(lakehouse / "silver" / "iot_telemetry").to_pyarrow_table().num_rows == 6
+    assert DeltaTable(lakehouse / "bronze" / "rejected_records").to_pyarrow_table().num_rows == 1
+    assert DeltaTable(tmp_path / "rows").version() == 1
+
+
+def _submitted(properties: Path, *words: str) -> int:
+    command = [submit.SPARK_SUBMIT, "--master", "local[1]", "--properties-file", str(properties), *words]
+    return subprocess.run(command, capture_output=True, check=False, timeout=300).returncode
+
+
+def test_a_driver_maps_the_archive_and_one_that_is_not_there_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the stack's programs have it.
+    monkeypatch.setenv("SPARK_HOME", str(submit.spark_home()))
+    monkeypatch.setenv("PYSPARK_PYTHON", submit.SPARK_PYTHON)
+    monkeypatch.setenv("PYSPARK_DRIVER_PYTHON", submit.SPARK_PYTHON)
+    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    scratch = tmp_path / "a scratch"
+    scratch.mkdir()
+    archive, properties, driver = scratch / "classes.jsa", tmp_path / "properties", tmp_path / "driver.py"
+    driver.write_text(_DRIVER)
+    options = class_archive.option(archive)
+    properties.write_text(render(job_properties(jars, scratch, java_options=options)))
+    assert _submitted(properties, str(driver), archive.name) == 9
+    assert class_archive.make(archive, properties, scratch) == 0
+    assert _submitted(properties, str(driver), archive.name) == 0
