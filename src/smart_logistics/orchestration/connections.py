@@ -167,7 +167,7 @@ def check() -> None:
         *(lambda name=name: _names_jobs(name) for name in ("SPARK_CONF", "JOB_TIMEOUT_MINUTES")),
         _spark_keys,
         _reachable_limits,
-        lambda: [submit.spark_conf(setting("SPARK_CONF"), job) for job in catalog.JOBS.values()],
+        _check_spark_conf,
     ]
     wrong = dict.fromkeys(_failures(checks))
     if wrong:
@@ -194,6 +194,13 @@ def _sound(connection: Connection, *fields: str) -> None:
     lacking = [name for name in fields if not getattr(connection, name)]
     if lacking:
         raise ConfigurationError(f"the Airflow connection {conn_id} has no {' and no '.join(lacking)}")
+
+
+def _check_spark_conf() -> None:
+    """See that no job's Spark settings show a secret."""
+    text = setting("SPARK_CONF")
+    for job in catalog.JOBS.values():
+        submit.spark_conf(text, job)
 
 
 def _check_spark_extra() -> None:

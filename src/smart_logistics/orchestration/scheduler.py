@@ -1,8 +1,8 @@
 """Airflow's scheduler, with what the DAG files import in memory already: ``python -m`` this, then ``airflow``'s words.
 
 LocalExecutor forks each task from it, and a task reads its DAG file anew: half a second of processor time for libraries
-alone, and forty megabytes of its own, which are the scheduler's this way. Only the libraries: our own modules are
-read by each task, as the DAG file is.
+alone, as much again where it reads a table, and forty megabytes of its own, which are the scheduler's this way. Only
+the libraries: our own modules are read by each task, as the DAG file is.
 
 The executor's workers are forked, too, and die with the scheduler. One that outlived it would keep open what it had
 inherited: the killed scheduler's connection to the database, and with it, now and then, the lock in which tasks are
@@ -27,8 +27,14 @@ LIBRARIES = (
     "airflow.sdk.definitions.connection",
     "airflow.sdk.definitions.retry_policy",
     "deltalake",
+    "deltalake.fs",
+    # What turns instants of Arrow into Python's asks for it.
+    "pandas",
+    "psycopg",
     "pyarrow.compute",
+    "pyarrow.dataset",
     "pyarrow.fs",
+    "pyarrow.parquet",
 )
 
 _PR_SET_PDEATHSIG = 1
