@@ -110,9 +110,11 @@ test-stack: install-dev ## End to end on the real stack, in a home of its own
 test-stack-long: install-dev ## Alerts, deadlines, retries, other masters, secrets and pages, on a real stack (half an hour)
 	@$(VENV)/bin/python $(PYTEST) tests/e2e -m long
 
+SESSION ?= warm
+
 .PHONY: test-kills
-test-kills: install-dev ## Kill each part of the running stack in the middle of a run (an hour)
-	@$(VENV)/bin/python -m pytest --timeout 2400 tests/kills
+test-kills: install-dev ## Kill each part of the running stack in the middle of a run; SESSION=classic or warm (an hour)
+	@$(VENV)/bin/python -m pytest --timeout 2400 tests/kills --spark-session $(SESSION)
 
 ONLY ?=
 READINGS ?=
@@ -121,6 +123,12 @@ OPTIONS ?=
 .PHONY: bench
 bench: install-dev ## Measure the promised figures beside their baselines; ONLY=P1,P2 ROUNDS=5 READINGS=7200000 SMALL=1 (hours)
 	@$(VENV)/bin/python -m benchmarks --only "$(ONLY)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(READINGS),--readings $(READINGS)) $(if $(SMALL),--small) $(OPTIONS)
+
+RUNS ?= 200
+
+.PHONY: bench-endurance
+bench-endurance: install-dev ## Memory of the warm session over RUNS runs of the six jobs (hours)
+	@$(VENV)/bin/python -m benchmarks.endurance --runs $(RUNS)
 
 .PHONY: bench-pages
 bench-pages: install-dev ## Time to first content of the pages with 100,000 shipments and a year of runs (some minutes)

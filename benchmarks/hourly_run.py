@@ -6,8 +6,8 @@ run's end. The other side is one ``spark-submit --packages`` of a script that wr
 it, with nothing set but what Delta's introduction asks for and what the cluster needs to let it in; its resolver's
 cache is warm. Memory and drivers are sampled in both.
 
-The hour runs both ways, which the Variable ``logistics_spark_session`` chooses between: with a driver for each job, as
-is the default, and on the warm session (``P1.warm``, …). The session's server is there all the time, and its memory
+The hour runs both ways, which the Variable ``logistics_spark_session`` chooses between: on the warm session, as is the
+default, and with a driver for each job (``P1.classic``, …). The session's server is there all the time, and its memory
 counts in both.
 
 P6 is the peak of all processes of the stack together; beside it stands the peak while the stock submit runs. P8 is the
@@ -57,8 +57,8 @@ class Cost:
 class Hour:
     """What comes in an hour, again and again: each time later readings of the same trucks, and other statuses."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    def __init__(self, stack: Stack, *, files: int = FILES, shipments: int = SHIPMENTS) -> None:
+        self._stack, self._files, self._shipments = stack, files, shipments
         self._read_until = datetime.now(UTC) - timedelta(hours=1)
         self._brought = 0
         with psycopg.connect(stack.source_dsn()) as connection:
@@ -69,8 +69,8 @@ class Hour:
         """Land the files and change the shipments."""
         self._brought += 1
         now = datetime.now(UTC)
-        step = (now - self._read_until) / FILES
-        for number in range(FILES):
+        step = (now - self._read_until) / self._files
+        for number in range(self._files):
             self._land(number, self._read_until + (number + 1) * step, now)
         self._read_until = now
         status = ("Out for Delivery", "In Transit")[self._brought % 2]
@@ -78,9 +78,9 @@ class Hour:
         with psycopg.connect(self._stack.source_dsn()) as connection:
             changed = connection.execute(
                 f"UPDATE logistics.shipments SET status = %s WHERE shipment_id IN ({chosen})",
-                (status, status, SHIPMENTS),
+                (status, status, self._shipments),
             ).rowcount
-        if changed != SHIPMENTS:
+        if changed != self._shipments:
             raise RuntimeError(f"only {changed} shipments could be changed")
 
     def _land(self, number: int, at: datetime, now: datetime) -> None:
@@ -175,19 +175,19 @@ def _admission(stack: Stack) -> Path:
 def main() -> None:
     """Measure."""
     wanted = rounds.options(__doc__, rounds=5).parse_args()
-    with of_its_own(SPARK_SESSION=parsing.WARM) as stack:
+    with of_its_own() as stack:
         stack.must("up")
         stack.must("seed")
         rounds.say("first run, of the sample fleet", stack.must("run"))
         hour = Hour(stack)
         sides = {
-            "the hourly run": lambda _: ours(stack, hour, parsing.CLASSIC),
+            "the hourly run": lambda _: ours(stack, hour, parsing.WARM),
             "the stock submit": lambda _: stock(stack),
-            "the hourly run on the warm session": lambda _: ours(stack, hour, parsing.WARM),
+            "the hourly run with a driver for each job": lambda _: ours(stack, hour, parsing.CLASSIC),
         }
         found = rounds.measured(sides, wanted)
-    drivers, other, session = found.values()
-    figures.dump([*compared("", drivers, other), *compared(".warm", session, other)], wanted.out)
+    session, other, drivers = found.values()
+    figures.dump([*compared("", session, other), *compared(".classic", drivers, other)], wanted.out)
 
 
 def compared(which: str, mine: list[Cost], other: list[Cost]) -> list[Measured]:

@@ -89,7 +89,7 @@ def _watch(roots: Collection[int], scripts: Collection[str], seen: Seen, stop: t
             if is_driver(_words(pid), scripts):
                 seen.drivers[pid] = (seen.drivers.get(pid, (now, now))[0], now)
         if now - weighed >= _WEIGH_SECONDS:
-            seen.peak_bytes = max(seen.peak_bytes, sum(_pss(pid) for pid in family))
+            seen.peak_bytes = max(seen.peak_bytes, sum(pss(pid) for pid in family))
             weighed = now
         stop.wait(_LOOK_SECONDS)
 
@@ -118,7 +118,8 @@ def _words(pid: int) -> list[str]:
     return []
 
 
-def _pss(pid: int) -> int:
+def pss(pid: int) -> int:
+    """Return the memory of a process in bytes, its share of what several hold; 0 if it is gone."""
     with suppress(*_GONE):
         for line in (_PROC / str(pid) / "smaps_rollup").read_bytes().splitlines():
             if line.startswith(b"Pss:"):

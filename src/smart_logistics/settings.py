@@ -193,7 +193,11 @@ SETTINGS: tuple[Setting, ...] = (
         parsing.not_negative,
     ),
     Setting(
-        "SPARK_SESSION", "classic", Kind.JOB, "classic = a driver for each job; warm = one for all", parsing.session
+        "SPARK_SESSION",
+        "warm",
+        Kind.JOB,
+        "warm = one Spark session for all jobs, on the local cluster; classic = a driver for each",
+        parsing.session,
     ),
     Setting(
         "SPARK_CONF",

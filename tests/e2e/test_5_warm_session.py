@@ -22,7 +22,7 @@ SUMMARY = (
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of its own, with a fleet in it."""
-    settings = {"SPARK_SESSION": "warm", "SETTLE_SECONDS": "1"}
+    settings = {"SETTLE_SECONDS": "1"}
     settings |= {"POKE_INTERVAL_SECONDS": "5", "SENSOR_TIMEOUT_SECONDS": "15"}
     one = Stack(tmp_path_factory.mktemp("warm") / "home", settings)
     try:
@@ -53,6 +53,20 @@ def test_a_run_computes_there_and_starts_no_driver(warm: Stack) -> None:
     assert "driver of its own" not in tasks_said(warm, run["dag_run_id"])
     assert "nobody is here" in log(warm)
     assert sum(row["n"] for row in warm.query(SUMMARY)) == 100
+
+
+def test_beside_the_stack_a_class_data_archive_is_made(warm: Stack) -> None:
+    end = time.monotonic() + 300
+    while not (made := list((warm.home / "spark" / "classes").glob("*.jsa"))) and time.monotonic() < end:
+        time.sleep(1)
+    (archive,) = made
+    properties = (warm.home / "config" / "spark.properties").read_text()
+    assert properties.count(archive.name) == 2
+    # Who is up already is not troubled again.
+    log_of = warm.home / "logs" / "class-archive.log"
+    before = log_of.stat().st_size
+    warm.must("up")
+    assert log_of.stat().st_size == before
 
 
 def test_a_killed_job_leaves_nothing_on_the_server(warm: Stack) -> None:

@@ -11,6 +11,11 @@ from tests.e2e.stack import Stack
 from tests.kills.runs import LONGEST_SECONDS
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Choose what is killed: drivers, or jobs on a warm session."""
+    parser.addoption("--spark-session", choices=("classic", "warm"), default="warm", help="where jobs compute")
+
+
 @pytest.fixture(scope="session")
 def mailbox() -> Iterator[Mailbox]:
     with Mailbox.open() as box:
@@ -18,10 +23,13 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox
+) -> Iterator[Stack]:
     one = Stack(
         tmp_path_factory.mktemp("kills") / "home",
         {
+            "SPARK_SESSION": request.config.getoption("--spark-session"),
             "POKE_INTERVAL_SECONDS": "2",
             "SENSOR_TIMEOUT_SECONDS": "10",
             "RETRY_DELAY_SECONDS": "3",

@@ -24,13 +24,15 @@ ABOVE = {"tether": 0, "runner": 1, "supervisor": 2}
 def in_its_middle(stack: Stack, job: Held, start_number: int = 1, name: str = JOB) -> list[Driver]:
     """Return the processes of the driver of the job of this name, which waits."""
     wait_until(lambda: job.waits(start_number), 900, f"start {start_number} of {name} at its point")
-    found: list[Driver] = wait_until(lambda: _whole(living(stack, name)), 60, "its tether, JVM and Python")
+    found: list[Driver] = wait_until(lambda: _whole(stack, living(stack, name)), 60, "its tether, JVM and Python")
     return found
 
 
-def _whole(drivers: list[Driver]) -> list[Driver]:
+def _whole(stack: Stack, drivers: list[Driver]) -> list[Driver]:
+    """Return the processes once all are there: on the warm session none of them is a JVM."""
+    jvms = {False} if stack.settings["SPARK_SESSION"] == "warm" else {True, False}
     kinds = {one.is_tether for one in drivers}, {one.is_jvm for one in drivers}
-    return drivers if kinds == ({True, False}, {True, False}) else []
+    return drivers if kinds == ({True, False}, jvms) else []
 
 
 def above(drivers: list[Driver], steps: int) -> psutil.Process:

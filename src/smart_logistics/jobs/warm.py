@@ -23,6 +23,8 @@ SCRIPT = Path(__file__).with_name("warm_session.py")
 _SUBMIT = Path(__file__).with_name("warm_submit.py")
 _TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable
 _ANSWERS_WITHIN = 2.0
+# Of a site's settings the one that a job on the session can be given, too: it says which Python the job itself is.
+_JOBS_OWN = {"spark.pyspark.driver.python"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,6 @@ def choose(home: Path, job: Job, *, master: str, lakehouse: str, conf: Mapping[s
         return "the lakehouse is no folder of this machine, and Spark commits what is written there"
     if master != session.master:
         return f"the connection goes to another cluster, {master}"
-    if conf:
-        return f"the setting SPARK_CONF gives it {', '.join(sorted(conf))}"
+    if theirs := conf.keys() - _JOBS_OWN:
+        return f"the setting SPARK_CONF gives it {', '.join(sorted(theirs))}"
     return session if session.answers() else "nobody listens where it should be"

@@ -25,7 +25,7 @@ def test_asking_for_a_figure_gets_it_and_its_parts_from_their_module_alone() -> 
     assert benchmark.module == "benchmarks.start_up"
     assert {figure.id for figure in figures} == {"P7", "P7.second", "P7.again"}
     ((benchmark, figures),) = registry.chosen(["P8"])
-    assert (benchmark.module, [figure.id for figure in figures]) == ("benchmarks.hourly_run", ["P8", "P8.warm"])
+    assert (benchmark.module, [figure.id for figure in figures]) == ("benchmarks.hourly_run", ["P8", "P8.classic"])
 
 
 def test_asking_for_nothing_in_particular_gets_all() -> None:

@@ -105,7 +105,8 @@ def test_the_job_itself_is_started_with_the_words_that_spark_submit_would_get(tm
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, False),
+        ({}, True),
+        ({"LOGISTICS_SPARK_SESSION": "classic"}, False),
         ({"LOGISTICS_SPARK_SESSION": "warm"}, True),
         ({"LOGISTICS_SPARK_SESSION": "warm", "LOGISTICS_SPARK_MASTER": "yarn"}, False),
         ({"LOGISTICS_SPARK_SESSION": "warm", "LOGISTICS_LAKEHOUSE": "s3a://b/l"}, False),
