@@ -82,6 +82,10 @@ test-faults: install-dev ## Faults injected for real: a sample of what fuzz, loa
 kill-matrix: install-dev ## Kill each job at each step in each way, recover, recount (hours)
 	@$(SPARK)/bin/python $(PYTEST) --numprocesses 2 tests/faults/test_kill_matrix.py tests/faults/test_kills_inside_the_jvm.py --whole-matrix
 
+.PHONY: kill-matrix-warm
+kill-matrix-warm: install-dev ## Kill each job at each step on a warm session, recover, recount (an hour)
+	@$(SPARK)/bin/python $(PYTEST) tests/faults/test_kill_matrix.py --whole-matrix --spark-session warm
+
 KILLS ?= 200
 SEED ?= 1
 .PHONY: random-kills

@@ -1,7 +1,7 @@
 """A site whose jobs are killed: a source database, a landing folder and a lakehouse, and a journal of what came.
 
-A job is submitted exactly as the product does it (tether, spark-submit), or run to its end in the tests' own session:
-the same code in another process, which starts at once.
+A job is submitted exactly as the product does it (tether; spark-submit, or what takes its place on a warm session), or
+run to its end in the tests' own session: the same code in another process, which starts at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections import Counter
@@ -25,7 +26,7 @@ from psycopg import sql
 from pyspark.sql import SparkSession
 
 from smart_logistics import failpoints, settings
-from smart_logistics.jobs import catalog, submit
+from smart_logistics.jobs import catalog, submit, warm
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.jobs.runner import Context
 from smart_logistics.lake.spark_conf import job_properties, render
@@ -80,6 +81,7 @@ class Site:
     journal: Journal = field(default_factory=Journal)
     settings: Mapping[str, Any] = field(default_factory=lambda: dict(SETTINGS))
     runs: int = 0
+    session: warm.Session | None = None
 
     def __post_init__(self) -> None:
         self.landing.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,8 @@ class Site:
     def copy(self, home: Path, **settings: int) -> Site:
         """Copy folders and lakehouse as they are; the source is shared."""
         shutil.copytree(self.home, home, symlinks=True)
-        return Site(home, self.source, self.spark, self.jars, self.journal, {**self.settings, **settings}, self.runs)
+        theirs = {**self.settings, **settings}
+        return Site(home, self.source, self.spark, self.jars, self.journal, theirs, self.runs, self.session)
 
     @property
     def told(self) -> Path:
@@ -157,8 +160,10 @@ class Site:
             properties_file=str(self._properties),
             name=name,
             arguments=self._arguments(job),
+            spark_submit=self.session.words(sys.executable) if self.session else (submit.SPARK_SUBMIT,),
         )
         environment = submit.environment(job, source_dsn=self.source.dsn) | {Processes.MARK: mark}
+        environment |= self.session.variables() if self.session else {}
         if failpoint:
             environment |= {failpoints.VARIABLE: failpoint, failpoints.LOG_VARIABLE: str(self.told)}
         output = self.home / f"run-{self.runs}.log"

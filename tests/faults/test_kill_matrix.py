@@ -19,7 +19,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from smart_logistics import failpoints
-from smart_logistics.jobs import catalog
+from smart_logistics.jobs import catalog, warm
 from tests.faults.kill_recount import held_locks, wrong, wrong_files, wrong_logs
 from tests.faults.kill_sameness import Content, content, unlike
 from tests.faults.kill_site import JOBS, Site
@@ -27,6 +27,7 @@ from tests.faults.kills import ANOTHER_HOLD, Kill, matrix, sample
 from tests.oracle.hostile_data import hostile_waves
 from tests.oracle.load import Lakehouse
 from tests.spark.bronze.source import Source
+from tests.spark.jobs.warm_server import serving
 
 # Before it has run, files wait in the landing folder.
 _BEHIND_FILES = JOBS[JOBS.index(catalog.BRONZE_INGEST_IOT.name) :]
@@ -37,6 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kill" in metafunc.fixturenames:
         whole, seed = metafunc.config.getoption("--whole-matrix"), metafunc.config.getoption("--seed")
         kills = matrix() if whole else sample(seed)
+        if metafunc.config.getoption("--spark-session") == "warm":
+            # A job there is one process; its server is killed in tests/kills.
+            kills = [kill._replace(kind="kill-python") for kill in kills if not whole or kill.kind == "kill-python"]
         metafunc.parametrize("kill", kills, ids=[kill.name for kill in kills])
 
 
@@ -89,12 +93,27 @@ class Bases:
 
 
 @pytest.fixture(scope="module")
+def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[warm.Session | None]:
+    """A warm session where the kills are to be of jobs on one."""
+    if request.config.getoption("--spark-session") != "warm":
+        yield None
+        return
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server.session
+
+
+@pytest.fixture(scope="module")
 def bases(
-    spark: SparkSession, kill_source: Source, kill_jars: Path, tmp_path_factory: pytest.TempPathFactory, seed: int
+    spark: SparkSession,
+    kill_source: Source,
+    kill_jars: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    session: warm.Session | None,
 ) -> Iterator[Bases]:
     kill_source.reset()
     folder = tmp_path_factory.mktemp("bases")
-    yield Bases(Site(folder / "first", kill_source, spark, kill_jars), folder, seed)
+    yield Bases(Site(folder / "first", kill_source, spark, kill_jars, session=session), folder, seed)
     shutil.rmtree(folder)
 
 

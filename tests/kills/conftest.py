@@ -11,11 +11,6 @@ from tests.e2e.stack import Stack
 from tests.kills.runs import LONGEST_SECONDS
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Choose what is killed: drivers, or jobs on a warm session."""
-    parser.addoption("--spark-session", choices=("classic", "warm"), default="warm", help="where jobs compute")
-
-
 @pytest.fixture(scope="session")
 def mailbox() -> Iterator[Mailbox]:
     with Mailbox.open() as box:
@@ -29,7 +24,7 @@ def stack(
     one = Stack(
         tmp_path_factory.mktemp("kills") / "home",
         {
-            "SPARK_SESSION": request.config.getoption("--spark-session"),
+            "SPARK_SESSION": request.config.getoption("--spark-session") or "warm",
             "POKE_INTERVAL_SECONDS": "2",
             "SENSOR_TIMEOUT_SECONDS": "10",
             "RETRY_DELAY_SECONDS": "3",
