@@ -25,32 +25,40 @@ SERVICE = "class-archive"
 REHEARSAL = Path(submit.__file__).with_name("rehearsal.py")
 # Of Java itself: what is ours is archived on top of it, and not every Java comes with one.
 _BASE = Path("lib", "server", "classes.jsa")
-_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _NICENESS = 19
 
 
 def place(home: Home, java: Java) -> Path | None:
     """Return where the archive for this Java and these jars is, or will be; None where this Java can have none."""
-    if not (java.home / _BASE).is_file():
+    base = java.home / _BASE
+    if not base.is_file():
         return None
-    mark = hashlib.sha256(f"{java.home} {java.version}".encode())
-    for folder in (home.jars, submit.spark_home() / "jars"):
-        # In the order in which Java finds them, which is that of its class path.
-        for jar in folder.glob("*.jar"):
-            found = jar.stat()
-            mark.update(f"{jar} {found.st_size} {found.st_mtime_ns}\n".encode())
+    mark = hashlib.sha256()
+    # Jars in the order in which Java finds them, which is that of its class path.
+    for file in (base, *home.jars.glob("*.jar"), *(submit.spark_home() / "jars").glob("*.jar")):
+        found = file.stat()
+        mark.update(b"%s %d %d\n" % (os.fsencode(file), found.st_size, found.st_mtime_ns))
     return home.class_archives / f"{mark.hexdigest()[:16]}.jsa"
 
 
-def option(archive: Path | None) -> str:
-    """Return the option for a JVM's command; nothing of it shows while there is no such file."""
-    return "" if archive is None else f'"-XX:SharedArchiveFile={archive}"'
+def used(archive: Path) -> str:
+    """Return the option of a JVM that takes its classes from ``archive``; nothing shows while that is not there."""
+    return f'"-XX:SharedArchiveFile={archive}"'
+
+
+def made(archive: Path) -> str:
+    """Return the option of the JVM that makes ``archive`` at its end, under a name of before."""
+    return f'"-XX:ArchiveClassesAtExit={_partial(archive)}"'
+
+
+def _partial(archive: Path) -> Path:
+    return archive.with_suffix(".part")
 
 
 def program(home: Home, archive: Path, environment: Mapping[str, str]) -> Program:
     """Return what makes the archive, beside the services and after them."""
     script = (sys.executable, "-m", "smart_logistics.stack.class_archive")
-    command = (*script, "--properties", str(home.spark_properties), "--scratch", str(home.spark_scratch), str(archive))
+    command = (*script, str(archive), str(home.rehearsal_properties), str(home.spark_scratch))
     return Program(SERVICE, command, environment, stays=False)
 
 
@@ -59,31 +67,25 @@ def make(archive: Path, properties: Path, scratch: Path) -> int:
 
     It has its name when it is whole: whoever ends this anywhere finds none, and it is made at the next `up`.
     """
-    partial = archive.with_suffix(".part")
     for unfinished in archive.parent.glob("*.part"):
         unfinished.unlink()
-    options = next(
-        line.split(maxsplit=1)[1] for line in properties.read_text().splitlines() if line.startswith(_JAVA_OPTIONS)
-    )
-    options = options.replace("\\\\", "\\").replace(option(archive), f'"-XX:ArchiveClassesAtExit={partial}"')
-    command = [submit.SPARK_SUBMIT, "--master", "local[2]", "--properties-file", str(properties)]
-    command += ["--conf", f"{_JAVA_OPTIONS}={options}", str(REHEARSAL), str(scratch)]
-    done = subprocess.run(command, check=False)
-    if done.returncode == 0 and partial.is_file():
-        for old in archive.parent.glob("*.jsa"):
-            old.unlink()
-        partial.replace(archive)
-        return 0
-    partial.unlink(missing_ok=True)
-    return done.returncode or 1
+    command = [submit.SPARK_SUBMIT, "--properties-file", str(properties), str(REHEARSAL), str(scratch)]
+    code = subprocess.run(command, check=False).returncode
+    partial = _partial(archive)
+    if code or not partial.is_file():
+        partial.unlink(missing_ok=True)
+        return code or 1
+    for old in archive.parent.glob("*.jsa"):
+        old.unlink()
+    partial.replace(archive)
+    return 0
 
 
 def main() -> int:
     """Make the archive with as little of the machine as nobody else wants."""
     parser = argparse.ArgumentParser(prog="class_archive")
-    parser.add_argument("--properties", type=Path, required=True)
-    parser.add_argument("--scratch", type=Path, required=True)
-    parser.add_argument("archive", type=Path)
+    for name in ("archive", "properties", "scratch"):
+        parser.add_argument(name, type=Path)
     given = parser.parse_args()
     os.nice(_NICENESS)
     return make(given.archive, given.properties, given.scratch)

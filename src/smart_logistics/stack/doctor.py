@@ -10,7 +10,19 @@ from pathlib import Path
 from smart_logistics.errors import LogisticsError
 from smart_logistics.orchestration import config_files
 from smart_logistics.settings import Settings
-from smart_logistics.stack import airflow, connections, jars, java, plan, ports, postgres, source, spark, status
+from smart_logistics.stack import (
+    airflow,
+    class_archive,
+    connections,
+    jars,
+    java,
+    plan,
+    ports,
+    postgres,
+    source,
+    spark,
+    status,
+)
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.supervise import Supervisor
 
@@ -36,6 +48,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("configuration", _configuration),
         ("ports", lambda: _ports(settings, home)),
         ("jars", lambda: _jars(home)),
+        ("class archive", lambda: _class_archive(settings, home)),
         ("source", lambda: _source(settings, home)),
         ("mail", lambda: _mail(settings)),
         ("services", lambda: _services(settings, home)),
@@ -105,6 +118,19 @@ def _jars(home: Home) -> str:
         name, problem = next(iter(problems.items()))
         raise _fault(f"{home.jars / name}: {problem}", "run `logistics up`, which resolves what is missing")
     return f"{len(jars.expected())} in {home.jars}, as reviewed"
+
+
+def _class_archive(settings: Settings, home: Home) -> str:
+    archive = class_archive.place(home, java.find(settings, home))
+    if archive is None:
+        return "none: this Java comes without one of its own; jobs start more slowly"
+    if archive.exists():
+        return f"{archive.name}, {archive.stat().st_size >> 20} MB"
+    made = Supervisor(home).processes().get(class_archive.SERVICE, {})
+    if made.get("statename") == "EXITED" and made.get("exitstatus"):
+        log = home.log(class_archive.SERVICE)
+        raise _fault("no class-data archive could be made: jobs start more slowly", f"see {log}, then `logistics up`")
+    return "not there yet: `logistics up` has it made in the background"
 
 
 def _source(settings: Settings, home: Home) -> str:

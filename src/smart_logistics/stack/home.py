@@ -64,6 +64,11 @@ class Home:
         return self.config / "spark-session.properties"
 
     @property
+    def rehearsal_properties(self) -> Path:
+        """Properties of the rehearsal that makes the class-data archive, mode 0600."""
+        return self.config / "spark-rehearsal.properties"
+
+    @property
     def session(self) -> Path:
         """Where the warm session is and what lets one in, mode 0600; there while the stack has one."""
         return self.root / warm.KEPT

@@ -88,8 +88,10 @@ def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -
     )
     # A URI: it needs no quoting, whatever the home's path is.
     java_options = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
-    if given:
-        java_options = f"{java_options} {class_archive.option(class_archive.place(home, java))}".rstrip()
+    archive = class_archive.place(home, java) if given else None
+    if archive is not None:
+        _write_rehearsal(home, f"{java_options} {class_archive.made(archive)}")
+        java_options = f"{java_options} {class_archive.used(archive)}"
     # Where a job's driver is to be reached follows from its master, which a connection may change.
     jobs = partial(spark_conf.job_properties, home.jars, home.spark_scratch, java_options=java_options, near=False)
     cluster = spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=processors())
@@ -119,6 +121,13 @@ def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -
             "spark.ui.killEnabled": "false",
         }
         write_private(home.spark_daemon_properties, spark_conf.render(daemons))
+
+
+def _write_rehearsal(home: Home, java_options: str) -> None:
+    """Write the properties of the rehearsal: those of a job, but for the option that makes the archive."""
+    properties = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=java_options)
+    properties |= spark_conf.cluster_properties("local[2]", python=str(spark_python()), cores=2)
+    write_private(home.rehearsal_properties, spark_conf.render(properties))
 
 
 def forget_applications(home: Home) -> None:

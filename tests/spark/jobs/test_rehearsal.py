@@ -35,7 +35,7 @@ def test_the_jobs_run_on_what_it_gives_them_and_spark_itself_commits(spark: Spar
 
 
 def _submitted(properties: Path, *words: str) -> int:
-    command = [submit.SPARK_SUBMIT, "--master", "local[1]", "--properties-file", str(properties), *words]
+    command = [submit.SPARK_SUBMIT, "--properties-file", str(properties), *words]
     return subprocess.run(command, capture_output=True, check=False, timeout=300).returncode
 
 
@@ -51,8 +51,9 @@ def test_a_driver_maps_the_archive_and_one_that_is_not_there_stops_nothing(
     scratch.mkdir()
     archive, properties, driver = scratch / "classes.jsa", tmp_path / "properties", tmp_path / "driver.py"
     driver.write_text(_DRIVER)
-    options = class_archive.option(archive)
-    properties.write_text(render(job_properties(jars, scratch, java_options=options)))
+    rehearsal = tmp_path / "rehearsal"
+    for file, option in ((properties, class_archive.used(archive)), (rehearsal, class_archive.made(archive))):
+        file.write_text(render(job_properties(jars, scratch, java_options=option) | {"spark.master": "local[1]"}))
     assert _submitted(properties, str(driver), archive.name) == 9
-    assert class_archive.make(archive, properties, scratch) == 0
+    assert class_archive.make(archive, rehearsal, scratch) == 0
     assert _submitted(properties, str(driver), archive.name) == 0

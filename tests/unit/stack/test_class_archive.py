@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
+from smart_logistics import settings
 from smart_logistics.settings import Settings
-from smart_logistics.stack import class_archive, ports, spark
+from smart_logistics.stack import class_archive, doctor, ports, spark
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.supervise import render
 
 # In the place of spark-submit: begins to write the archive, and fails.
-_FAILS = """#!/bin/sh
-for word do
-  case $word in *AtExit*) name="${word##*=}"; touch "${name%?}" ;; esac
-done
-exit 7
-"""
+_FAILS = "#!/bin/sh\ntouch {partial}\nexit 7\n"
 
 
 @pytest.fixture
@@ -43,7 +40,8 @@ def test_a_jar_that_changed_or_another_java_asks_for_another_archive(home: Home,
     assert before == class_archive.place(home, java)
     os.utime(jar, ns=(1, 1))
     touched = class_archive.place(home, java)
-    newer = class_archive.place(home, Java(java.home, 21, "a test"))
+    os.utime(java.home / "lib" / "server" / "classes.jsa", ns=(2, 2))
+    newer = class_archive.place(home, java)
     assert len({before, touched, newer}) == 3
 
 
@@ -65,6 +63,7 @@ def test_driver_and_executor_take_it_and_its_maker_runs_once(
     lines = [line for line in home.spark_properties.read_text().splitlines() if "extraJavaOptions" in line]
     assert len(lines) == 2
     assert all(line.endswith(f'"-XX:SharedArchiveFile={archive}"') for line in lines)
+    assert "SharedArchiveFile" not in home.rehearsal_properties.read_text()
     maker = [one for one in spark.programs(given, home, chosen, java) if one.name == class_archive.SERVICE]
     assert "autorestart=false" in render(home, maker)
     assert "spark.authenticate" not in " ".join(maker[0].command)
@@ -73,13 +72,29 @@ def test_driver_and_executor_take_it_and_its_maker_runs_once(
 def test_a_rehearsal_that_fails_leaves_no_archive_and_the_one_of_before(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    submit = tmp_path / "spark-submit"
-    submit.write_text(_FAILS)
-    submit.chmod(0o755)
-    monkeypatch.setattr(class_archive.submit, "SPARK_SUBMIT", str(submit))
     archive, before = home.class_archives / "new.jsa", home.class_archives / "old.jsa"
     before.touch()
-    properties = tmp_path / "properties"
-    properties.write_text(f"spark.driver.extraJavaOptions -Xmx1g {class_archive.option(archive)}\n")
-    assert class_archive.make(archive, properties, tmp_path) == 7
+    submit = tmp_path / "spark-submit"
+    submit.write_text(_FAILS.format(partial=shlex.quote(str(archive.with_suffix(".part")))))
+    submit.chmod(0o755)
+    monkeypatch.setattr(class_archive.submit, "SPARK_SUBMIT", str(submit))
+    assert class_archive.make(archive, home.rehearsal_properties, home.spark_scratch) == 7
     assert list(home.class_archives.iterdir()) == [before]
+
+
+def test_the_doctor_says_that_it_could_not_be_made(
+    home: Home, root: Path, java: Java, jar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings.load({"LOGISTICS_HOME": str(root)})
+    monkeypatch.setattr(doctor.java, "find", lambda *_: java)
+    assert finding(given).text.startswith("not there yet")
+    failed = {class_archive.SERVICE: {"statename": "EXITED", "exitstatus": 7}}
+    monkeypatch.setattr(doctor.Supervisor, "processes", lambda _: failed)
+    found = finding(given)
+    assert not found.good
+    assert found.text == "no class-data archive could be made: jobs start more slowly"
+    assert "class-archive.log" in found.remedy
+
+
+def finding(given: Settings) -> doctor.Finding:
+    return next(one for one in doctor.examine(given) if one.subject == "class archive")
