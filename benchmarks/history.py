@@ -133,6 +133,7 @@ def _fill(spark: SparkSession, place: Place, days: int, now: datetime) -> None:
 
 
 def _session(folder: Path) -> SparkSession:
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # the workers' Python; else the first on PATH
     builder = SparkSession.builder.master("local[2]").appName("bench-history")
     jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
     for key, value in job_properties(jars, folder / "spark").items():
