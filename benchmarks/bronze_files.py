@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -25,8 +24,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import submitted
 from benchmarks.bronze_records import land_big, land_long, land_small
-from smart_logistics import settings
 from smart_logistics.jobs import submit
 from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT
 from smart_logistics.lake import spark_conf
@@ -49,7 +48,7 @@ class Measured:
 def run_job(home: Path) -> Measured:
     """Submit the job on ``home``'s landing folder and watch it."""
     properties = home / "spark.conf"
-    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    jars = submitted.jars()
     conf = spark_conf.job_properties(jars, home / "scratch")
     python = str(Path(submit.SPARK_SUBMIT).with_name("python"))
     conf |= spark_conf.cluster_properties("local[2]", python=python, cores=2)

@@ -16,7 +16,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.hourly_run import Hour
 from benchmarks.stack import Stack, of_its_own
@@ -50,26 +49,30 @@ class Session:
     """The warm session of a stack, seen from outside."""
 
     def __init__(self, stack: Stack) -> None:
-        self._stack, self.pid = stack, 0
+        self._stack, self._log = stack, stack.home.log(SESSION)
         self.pid = self.current()
-        self._log = Path(stack.home.log(SESSION))
 
     def current(self) -> int:
         """Return the pid of the server as it is now."""
-        return int(Supervisor(self._stack.home).processes()[SESSION]["pid"])
+        return self._pid_of(SESSION)
+
+    def _pid_of(self, service: str) -> int:
+        return int(Supervisor(self._stack.home).processes()[service]["pid"])
 
     def heaps(self) -> list[int]:
         """Return what it said each time that nobody was there any more, in per cent."""
-        said = self._log.read_text(encoding="utf-8", errors="replace")
-        return [int(found) for found in re.findall(r"nobody is here, (\d+)% of the heap", said)]
+        return [int(found) for found in self._said(r"nobody is here, (\d+)% of the heap")]
 
     def visitors(self) -> int:
         """Return how many processes were there."""
-        return len(re.findall(r"process \S+ .* is here", self._log.read_text(encoding="utf-8", errors="replace")))
+        return len(self._said(r"process \S+ .* is here"))
+
+    def _said(self, pattern: str) -> list[str]:
+        return re.findall(pattern, self._log.read_text(encoding="utf-8", errors="replace"))
 
     def megabytes(self) -> float:
         """Return the memory of server and executor; the executor is the worker's child."""
-        worker = int(Supervisor(self._stack.home).processes()["spark-worker"]["pid"])
+        worker = self._pid_of("spark-worker")
         family = descendants([self.pid]) | (descendants([worker]) - {worker})
         return sum(pss(pid) for pid in family) / 1e6
 
@@ -97,9 +100,8 @@ def report(found: Sequence[After]) -> str:
     for first in range(0, len(found), 10):
         part = found[first : first + 10]
         columns = ([one.seconds for one in part], [one.heap for one in part], [one.megabytes for one in part])
-        lines.append(
-            f"| {first + 1}–{first + len(part)} | " + " | ".join(f"{statistics.median(c):.0f}" for c in columns) + " |"
-        )
+        cells = [f"{first + 1}–{first + len(part)}", *(f"{statistics.median(column):.0f}" for column in columns)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -25,11 +25,10 @@ from typing import Any
 from pyspark.sql import SparkSession
 from tests.postgres import running
 
-from benchmarks import figures, history_source, rounds
+from benchmarks import figures, history_source, rounds, submitted
 from benchmarks.history_hour import READINGS, ROWS_CHANGED, next_hour
 from benchmarks.history_lake import HOLD_MINUTES, fill
 from benchmarks.opened import Opened, watching
-from smart_logistics import settings
 from smart_logistics.jobs import (
     bronze_ingest_iot,
     bronze_ingest_sql,
@@ -135,8 +134,7 @@ def _fill(spark: SparkSession, place: Place, days: int, now: datetime) -> None:
 def _session(folder: Path) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = sys.executable  # the workers' Python; else the first on PATH
     builder = SparkSession.builder.master("local[2]").appName("bench-history")
-    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
-    for key, value in job_properties(jars, folder / "spark").items():
+    for key, value in job_properties(submitted.jars(), folder / "spark").items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

@@ -37,7 +37,7 @@ def test_a_task_finds_every_library_of_its_dag_file_in_memory(tmp_path: Path) ->
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]

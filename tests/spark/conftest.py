@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from smart_logistics import settings
 from smart_logistics.lake.spark_conf import job_properties
 from smart_logistics.lake.store import Lake
+from tests.spark.jars import installed
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
-    assert list(jars.glob("*delta-spark*.jar")), f"no jars in {jars}: run `make install` first"
+    jars = installed()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the workers' Python; else the first on PATH
     builder = SparkSession.builder.master("local[2]").appName("tests")
     properties = job_properties(jars, tmp_path_factory.mktemp("spark"))

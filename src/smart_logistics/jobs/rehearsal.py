@@ -30,7 +30,6 @@ from smart_logistics.jobs import (
 from smart_logistics.jobs.runner import Body, Context
 from smart_logistics.lake.session import open_session
 from smart_logistics.lake.store import Lake
-from smart_logistics.sources.landing import Folders
 
 # All of the pipeline but the extraction, which asks a database.
 _JOBS: tuple[tuple[catalog.Job, Body], ...] = (
@@ -57,7 +56,7 @@ def rehearse(spark: SparkSession, folder: Path) -> None:
         values = {name: _least(name) for name in job.settings}
         lake = Lake(spark, lakehouse, job.name)
         with lake.alone():
-            body(Context(lake, "rehearsal", str(Folders(landing).landing), values))
+            body(Context(lake, "rehearsal", str(landing), values))
     _commit(spark, folder / "rows")
 
 

@@ -121,9 +121,9 @@ def _jars(home: Home) -> str:
 
 
 def _class_archive(settings: Settings, home: Home) -> str:
-    archive = class_archive.place(home, java.find(settings, home))
+    archive = spark.archive_of(settings, home, java.find(settings, home))
     if archive is None:
-        return "none: this Java comes without one of its own; jobs start more slowly"
+        return "none: jobs go to a cluster elsewhere, or this Java comes without one of its own"
     if archive.exists():
         return f"{archive.name}, {archive.stat().st_size >> 20} MB"
     made = Supervisor(home).processes().get(class_archive.SERVICE, {})

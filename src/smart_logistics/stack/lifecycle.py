@@ -111,13 +111,13 @@ def _start(plan: Plan, supervisor: Supervisor, programs: Sequence[Program], say:
         _await(plan, supervisor, [*spark_names, *airflow_names], say, beside=provisioned)
         provisioned.result()
     _record(plan, say)
-    _archive(plan, supervisor, programs, say)
+    _archive(plan, supervisor, say)
 
 
-def _archive(plan: Plan, supervisor: Supervisor, programs: Sequence[Program], say: Say) -> None:
+def _archive(plan: Plan, supervisor: Supervisor, say: Say) -> None:
     """Have the class-data archive made beside the stack where there is none that fits; nobody waits for it."""
-    archive = class_archive.place(plan.home, plan.java)
-    if archive is None or archive.exists() or class_archive.SERVICE not in {program.name for program in programs}:
+    archive = spark.archive_of(plan.settings, plan.home, plan.java)
+    if archive is None or archive.exists():
         return
     say("a class-data archive is made in the background (once): jobs start faster when it is there")
     supervisor.start(class_archive.SERVICE)

@@ -79,6 +79,11 @@ def has_session(settings: Settings) -> bool:
     return settings["SPARK_SESSION"] == parsing.WARM and is_local_cluster(settings) and "://" not in settings.lakehouse
 
 
+def archive_of(settings: Settings, home: Home, java: Java) -> Path | None:
+    """Return where the class-data archive of the jobs is, or will be; None with a cluster elsewhere, or such a Java."""
+    return class_archive.place(home, java) if is_local_cluster(settings) else None
+
+
 def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -> None:
     """Write the properties of the jobs and of the daemons, and the log levels."""
     home.log4j2.write_text(LOG4J2_TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -88,7 +93,7 @@ def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -
     )
     # A URI: it needs no quoting, whatever the home's path is.
     java_options = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
-    archive = class_archive.place(home, java) if given else None
+    archive = archive_of(settings, home, java)
     if archive is not None:
         _write_rehearsal(home, f"{java_options} {class_archive.made(archive)}")
         java_options = f"{java_options} {class_archive.used(archive)}"
@@ -169,7 +174,7 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
         return Program(name, command, environment, port=ports[page], path="/")
 
     warm_session = has_session(settings)
-    archive = class_archive.place(home, java)
+    archive = archive_of(settings, home, java)
     cores = str((_APPLICATIONS + warm_session) * processors())
     return [
         daemon("spark-master", "org.apache.spark.deploy.master.Master", "SPARK_PORT", "SPARK_UI_PORT"),

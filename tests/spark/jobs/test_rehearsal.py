@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from smart_logistics import settings
 from smart_logistics.jobs import submit
 from smart_logistics.jobs.rehearsal import rehearse
 from smart_logistics.lake.spark_conf import job_properties, render
 from smart_logistics.stack import class_archive
+from tests.spark.jars import installed
 
 _DRIVER = """
 import sys
@@ -46,7 +45,7 @@ def test_a_driver_maps_the_archive_and_one_that_is_not_there_stops_nothing(
     monkeypatch.setenv("SPARK_HOME", str(submit.spark_home()))
     monkeypatch.setenv("PYSPARK_PYTHON", submit.SPARK_PYTHON)
     monkeypatch.setenv("PYSPARK_DRIVER_PYTHON", submit.SPARK_PYTHON)
-    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    jars = installed()
     scratch = tmp_path / "a scratch"
     scratch.mkdir()
     archive, properties, driver = scratch / "classes.jsa", tmp_path / "properties", tmp_path / "driver.py"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from smart_logistics import settings
 from smart_logistics.jobs import catalog, submit, warm
 from smart_logistics.jobs.catalog import Job
 from smart_logistics.lake import spark_conf
+from tests.spark.jars import installed
 
 _TOKEN = "a-token"
 
@@ -63,7 +63,7 @@ class Server:
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
     """Serve from ``folder`` until the end of the block."""
-    jars = Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
+    jars = installed()
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     conf = spark_conf.job_properties(jars, folder / "scratch") | spark_conf.session_properties(port, _TOKEN)
