@@ -17,7 +17,7 @@ from deltalake import write_deltalake
 
 from benchmarks.duckdb_gold import ANALYTICS, EXCURSIONS, GOLD_STEPS
 from smart_logistics.contracts import silver
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning
 
 DIMENSIONS = (
     silver.ORDERS,
@@ -134,7 +134,7 @@ def refresh(landing: Path, dimensions: Path, out: Path) -> None:
     """Read what has landed and write all tables below ``out``."""
     with duckdb.connect(config={"preserve_insertion_order": True}) as base:
         for table in DIMENSIONS:
-            base.register(table.name, _without_zone(tables.dataset(str(dimensions), table).to_table()))
+            base.register(table.name, _without_zone(scanning.dataset(str(dimensions), table).to_table()))
         base.execute(_LINES.format(landing=landing))
         base.execute(_RECORDS)
         base.execute("DROP TABLE lines")

@@ -13,7 +13,7 @@ from tests.spark.bronze.source import DDL
 from benchmarks.history_lake import numbers_of
 from smart_logistics.contracts import bronze
 from smart_logistics.contracts.source import SCHEMA, SOURCE_TABLES
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning
 
 
 def fill(dsn: str, root: Path) -> None:
@@ -23,7 +23,7 @@ def fill(dsn: str, root: Path) -> None:
             connection.execute(ddl.encode())
         for table in SOURCE_TABLES:
             names = list(table.column_names)
-            found = tables.dataset(str(root), bronze.EXTRACTED[table.name])
+            found = scanning.dataset(str(root), bronze.EXTRACTED[table.name])
             columns = sql.SQL(", ").join(map(sql.Identifier, names))
             statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
             with connection.cursor().copy(statement) as copy:

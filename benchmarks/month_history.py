@@ -21,7 +21,7 @@ from benchmarks import duckdb_day, fleet_day, rounds
 from benchmarks.history_lake import HOLD_MINUTES
 from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.model import Table
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning, tables
 from smart_logistics.lake.tables import instant
 
 # Each table that a day is appended to, whose progress it is, and how far behind the day's stamp.
@@ -51,7 +51,7 @@ def fill(folder: Path, trucks: int, days: list[datetime]) -> None:
             _append(ours, table, folder / "day", app, stamp_of(start) + later)
         _log(ours, folder / "files" / f"{start:%Y-%m-%d}", stamp_of(start))
         for table in _NAIVE:
-            rows = tables.dataset(str(folder / "day"), table)
+            rows = scanning.dataset(str(folder / "day"), table)
             partitions = list(table.partitions)
             write_deltalake(tables.uri(str(naive), table), _reader(rows), partition_by=partitions, mode="append")
         shutil.rmtree(folder / "carried-day")
@@ -81,7 +81,7 @@ def _reader(rows: Any) -> pa.RecordBatchReader:
 
 
 def _append(root: Path, table: Table, day: Path, app: str, stamp: int) -> None:
-    rows, schema = tables.dataset(str(day), table), tables.arrow_schema(table)
+    rows, schema = scanning.dataset(str(day), table), tables.arrow_schema(table)
     at = instant(stamp)
     constants = {
         "_ingested_at": instant(stamp) - timedelta(microseconds=1 if table.layer != "bronze" else 0),

@@ -10,7 +10,7 @@ import duckdb
 from smart_logistics.contracts import bronze, silver
 from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.model import Table
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning
 
 # Relative: sums of doubles depend on their order.
 _TOLERANCE = 1e-6
@@ -46,7 +46,7 @@ def differences(ours: Path, theirs: Path, *, where: Mapping[Table, str] | None =
 
 def _register(base: duckdb.DuckDBPyConnection, table: Table, ours: Path, theirs: Path) -> None:
     for name, place in (("ours", ours), ("theirs", theirs)):
-        base.register(name, tables.dataset(str(place), table))
+        base.register(name, scanning.dataset(str(place), table))
 
 
 def _count(base: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from smart_logistics.contracts.bronze import SOURCE_FENCES
 from smart_logistics.contracts.model import Table
-from smart_logistics.lake import tables
+from smart_logistics.lake import small, tables
 from smart_logistics.sources.fence import Fence
 
 _NAMES = {"int": "int", "integer": "int", "long": "bigint"}
@@ -62,7 +62,7 @@ def store(lakehouse: str, kept: Mapping[str, Kept], at: datetime, run_id: str) -
         }
         for name, one in kept.items()
     ]
-    tables.merge_rows(lakehouse, SOURCE_FENCES, rows)
+    small.merge_rows(lakehouse, SOURCE_FENCES, rows)
 
 
 def bronze_table(lakehouse: str, table: Table, app: str) -> BronzeTable:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.bronze import EXTRACTED, IOT_TELEMETRY, PROCESSED_FILES_LOG, SOURCE_DELETES
@@ -17,32 +18,51 @@ from smart_logistics.contracts.silver import IOT_TELEMETRY as READINGS
 from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.deadletters import lineage
 from smart_logistics.deadletters.preview import Reading
-from smart_logistics.lake.tables import dataset
+from smart_logistics.lake import scanning
+from smart_logistics.lake.conditions import Condition, expression
+from smart_logistics.lake.tables import open_table
 from smart_logistics.sources.claim import MANIFEST
 from smart_logistics.sources.landing import Folders, batch_folders
 from smart_logistics.sources.verdict import LOADED
 
+_LOADED: Condition = ("status", "=", LOADED)
 
-def _some(lakehouse: str, table: Table, condition: pc.Expression) -> bool:
-    found = dataset(lakehouse, table)
-    return found is not None and found.head(1, filter=condition).num_rows > 0
+
+def _rows(lakehouse: str, table: Table, conditions: Sequence[Condition], columns: Sequence[str]) -> pa.Table:
+    found = open_table(lakehouse, table)
+    if found is None:
+        return pa.table({name: [] for name in columns})
+    return scanning.rows(lakehouse, table, found, [conditions], columns)
+
+
+def _some(lakehouse: str, table: Table, conditions: Sequence[Condition]) -> bool:
+    return len(_rows(lakehouse, table, conditions, table.key[:1])) > 0
+
+
+def _corrections(lakehouse: str, table: Table, condition: Condition, column: str) -> Iterator[str]:
+    """Yield the names of files with a correction; of a whole day's rows no others are held."""
+    found = open_table(lakehouse, table)
+    if found is not None:
+        where = [[condition]]
+        wanted = expression(where) & pc.match_substring(pc.field(column), lineage.FILE_MARK)
+        rows = scanning.scan(lakehouse, table, found, where).to_table(columns=[column], filter=wanted)
+        yield from rows[column].to_pylist()
 
 
 def reading(lakehouse: str, key: Reading) -> bool:
     """Return whether Silver holds a reading of this truck and instant."""
-    same = (pc.field("truck_id") == key.truck_id) & (pc.field("event_ts") == key.event_ts)
-    return _some(lakehouse, READINGS, same & (pc.field("reading_date") == key.event_ts.date()))
+    same: list[Condition] = [("truck_id", "=", key.truck_id), ("event_ts", "=", key.event_ts)]
+    return _some(lakehouse, READINGS, [*same, ("reading_date", "=", key.event_ts.date())])
 
 
 def parent(lakehouse: str, table: str, key: Any) -> bool:
     """Return whether a row's parent is in Silver, deleted or not."""
-    return _some(lakehouse, BY_SOURCE[table], pc.field(BY_NAME[table].key) == key)
+    return _some(lakehouse, BY_SOURCE[table], [(BY_NAME[table].key, "=", key)])
 
 
 def version(lakehouse: str, table: str, key: Any, ingested_at: datetime | None) -> bool:
     """Return whether Silver shows just this version of a row."""
-    same = (pc.field(BY_NAME[table].key) == key) & (pc.field("_ingested_at") == ingested_at)
-    return _some(lakehouse, BY_SOURCE[table], same)
+    return _some(lakehouse, BY_SOURCE[table], [(BY_NAME[table].key, "=", key), ("_ingested_at", "=", ingested_at)])
 
 
 def typed_key(source: SourceTable, text: str) -> Any:
@@ -53,22 +73,19 @@ def typed_key(source: SourceTable, text: str) -> Any:
 
 def newer_runs(lakehouse: str, source: SourceTable, key: Any, ingested_at: datetime | None) -> list[str]:
     """Return the run ids of the versions of a row that Bronze took after ``ingested_at``."""
-    found = dataset(lakehouse, EXTRACTED[source.name])
-    if found is None:
-        return []
-    condition = pc.field(source.key) == key
+    conditions: list[Condition] = [(source.key, "=", key)]
     if ingested_at is not None:
-        condition &= (pc.field("_ingested_at") > ingested_at) & (pc.field("_ingestion_date") >= ingested_at.date())
-    rows = found.to_table(columns=["_run_id"], filter=condition)
+        conditions += [("_ingested_at", ">", ingested_at), ("_ingestion_date", ">=", ingested_at.date())]
+    rows = _rows(lakehouse, EXTRACTED[source.name], conditions, ["_run_id"])
     return [str(run) for run in rows["_run_id"].to_pylist()]
 
 
 def is_gone(lakehouse: str, source: SourceTable, key_text: str, ingested_at: datetime | None) -> bool:
     """Return whether the row was found gone from the source since."""
-    condition = (pc.field("source_table") == source.name) & (pc.field("source_key") == key_text)
+    conditions: list[Condition] = [("source_table", "=", source.name), ("source_key", "=", key_text)]
     if ingested_at is not None:
-        condition &= pc.field("_ingested_at") > ingested_at
-    return _some(lakehouse, SOURCE_DELETES, condition)
+        conditions.append(("_ingested_at", ">", ingested_at))
+    return _some(lakehouse, SOURCE_DELETES, conditions)
 
 
 def files_on_their_way(lakehouse: str, folders: Folders) -> dict[str, str]:
@@ -77,21 +94,12 @@ def files_on_their_way(lakehouse: str, folders: Folders) -> dict[str, str]:
     Exact only while the lock of the folders is held. A file that FAILED or was a DUPLICATE gave no record and is none.
     """
     places = [
-        *((name, "is in Bronze") for name in _taken(lakehouse)),
+        *((name, "is in Bronze") for name in _corrections(lakehouse, PROCESSED_FILES_LOG, _LOADED, "file_name")),
         *((name, "is being taken") for name in _claimed(folders)),
         *((name, "waits in the landing folder") for name in _names(folders)),
     ]
     known = ((lineage.letter_of_file(name), name, place) for name, place in places)
     return {letter: f"{name} {place}" for letter, name, place in known if letter is not None}
-
-
-def _taken(lakehouse: str) -> list[str]:
-    log = dataset(lakehouse, PROCESSED_FILES_LOG)
-    if log is None:
-        return []
-    condition = (pc.field("status") == LOADED) & pc.match_substring(pc.field("file_name"), lineage.FILE_MARK)
-    rows = log.to_table(columns=["file_name"], filter=condition)
-    return [str(name) for name in rows["file_name"].to_pylist()]
 
 
 def _claimed(folders: Folders) -> Iterator[str]:
@@ -115,12 +123,5 @@ def corrected_since(lakehouse: str, ingested_at: datetime) -> list[str]:
 
     Bronze is asked, not the log of files: after a crash the log may lack what Silver is about to take.
     """
-    found = dataset(lakehouse, IOT_TELEMETRY)
-    if found is None:
-        return []
-    condition = (pc.field("_ingested_at") > ingested_at) & pc.match_substring(
-        pc.field("source_file"), lineage.FILE_MARK
-    )
-    rows = found.to_table(columns=["source_file"], filter=condition)
-    letters = (lineage.letter_of_file(name) for name in rows["source_file"].to_pylist())
-    return sorted({letter for letter in letters if letter is not None})
+    names = _corrections(lakehouse, IOT_TELEMETRY, ("_ingested_at", ">", ingested_at), "source_file")
+    return sorted({letter for letter in map(lineage.letter_of_file, names) if letter is not None})

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from smart_logistics.contracts.bronze import IOT_TELEMETRY, REJECTED_RECORDS
 from smart_logistics.contracts.rules import OPEN, Reprocessing
 from smart_logistics.errors import ConfigurationError
-from smart_logistics.lake import small, tables
+from smart_logistics.lake import scanning, small, tables
 
 ANY = tuple(status.value for status in Reprocessing)
 _NEWEST_FIRST = [("rejected_at", "descending"), ("source_table", "ascending"), ("source_key", "ascending")]
@@ -87,7 +87,7 @@ class Letter:
 
 def read(lakehouse: str, wanted: Wanted, columns: Sequence[str] = REJECTED_RECORDS.column_names) -> pa.Table:
     """Return ``columns`` of the wanted letters, the newest first; without a table there are none."""
-    found = tables.dataset(lakehouse, REJECTED_RECORDS)
+    found = scanning.dataset(lakehouse, REJECTED_RECORDS)
     if found is None:
         return pa.schema(tables.schema(REJECTED_RECORDS).to_arrow()).empty_table().select(list(columns))
     needed = list(dict.fromkeys([*columns, *(name for name, _ in _NEWEST_FIRST)]))

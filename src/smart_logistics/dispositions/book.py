@@ -17,7 +17,7 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.dispositions import chain, seen
 from smart_logistics.dispositions.chain import Anchor, Broken, Verdict
 from smart_logistics.errors import ConfigurationError, LakeDamaged, LockHeld
-from smart_logistics.lake import small, tables
+from smart_logistics.lake import scanning, small, tables
 
 MOST_REASON, MOST_KEY = 2_000, 200
 # On object storage no lock keeps a second writer out: whoever comes second reads again.
@@ -126,7 +126,7 @@ def excursions(lakehouse: str, shipment_id: str, *, version: int | None = None) 
 
 
 def _rows(lakehouse: str, table: Table, found: DeltaTable, where: pc.Expression | None = None) -> list[Row]:
-    read: list[Row] = tables.scan(lakehouse, table, found).to_table(filter=where).to_pylist()
+    read: list[Row] = scanning.scan(lakehouse, table, found).to_table(filter=where).to_pylist()
     return read
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
-from smart_logistics.lake.at_hand import Condition, Where
+from smart_logistics.lake.conditions import Condition, Where
 
 Days = tuple[date, date | None]
 """First and last day, both included; None = no end."""

@@ -26,8 +26,8 @@ from smart_logistics.jobs.gold_figures import Figures, Judged
 from smart_logistics.jobs.request import Request
 from smart_logistics.jobs.runner import Context, main
 from smart_logistics.lake import small
-from smart_logistics.lake.at_hand import Where
 from smart_logistics.lake.changes import difference
+from smart_logistics.lake.conditions import Where
 from smart_logistics.lake.operations import OPERATION
 from smart_logistics.lake.reading import Reader, among
 from smart_logistics.lake.store import Lake, instant_literal

@@ -26,8 +26,8 @@ from smart_logistics.failpoints import reached
 from smart_logistics.gold import figures
 from smart_logistics.gold.windows import on_days
 from smart_logistics.lake import at_hand
-from smart_logistics.lake.at_hand import Condition, Where
 from smart_logistics.lake.changes import difference
+from smart_logistics.lake.conditions import Condition, Where
 from smart_logistics.lake.operations import OPERATION
 from smart_logistics.lake.reading import among
 from smart_logistics.lake.store import Lake, instant_literal

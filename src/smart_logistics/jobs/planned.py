@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import tables
-from smart_logistics.lake.at_hand import Where
+from smart_logistics.lake.conditions import Where
 from smart_logistics.lake.store import Lake
 
 

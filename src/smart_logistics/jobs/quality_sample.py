@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from smart_logistics.contracts import gold, silver
 from smart_logistics.contracts.rules import CANCELLED_ASSIGNMENT
 from smart_logistics.jobs.quality_window import Window
-from smart_logistics.lake.at_hand import Condition
+from smart_logistics.lake.conditions import Condition
 from smart_logistics.lake.reading import among
 from smart_logistics.quality import checks
 from smart_logistics.quality.checks import Outcome

@@ -22,7 +22,7 @@ from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.row_batch import SILVER
 from smart_logistics.lake import digest
-from smart_logistics.lake.at_hand import Condition, Where
+from smart_logistics.lake.conditions import Condition, Where
 from smart_logistics.lake.reading import instant_literal
 from smart_logistics.lake.still import Still
 from smart_logistics.lake.tables import instant
@@ -122,7 +122,7 @@ class Window:
             return 0
         if not self.seen:
             return say(found.dataset.to_table(columns=columns))
-        return digest.total(self.lake.root, table, found.dataset, columns, say)
+        return digest.total(self.lake.root, table, found.delta, columns, say)
 
     def arrived(self, table: Table, target: Table) -> DataFrame:
         """Return the new rows of Bronze's ``table`` (or its dead letters) that ``target`` must have judged by now."""

@@ -24,7 +24,7 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.source import BY_NAME, SourceTable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
-from smart_logistics.lake.at_hand import Condition
+from smart_logistics.lake.conditions import Condition
 from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
 from smart_logistics.lake.waiting import Waiting

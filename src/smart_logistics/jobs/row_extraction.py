@@ -16,7 +16,7 @@ from smart_logistics.contracts.source import SourceTable
 from smart_logistics.errors import SourceUnavailable
 from smart_logistics.failpoints import reached
 from smart_logistics.lake import small
-from smart_logistics.lake.at_hand import Condition
+from smart_logistics.lake.conditions import Condition
 from smart_logistics.lake.reading import among
 from smart_logistics.lake.store import Lake
 from smart_logistics.lake.tables import instant

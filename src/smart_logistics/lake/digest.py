@@ -20,21 +20,30 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from smart_logistics.contracts.model import Table
+from smart_logistics.lake import scanning
+from smart_logistics.lake.conditions import Where
 from smart_logistics.lake.tables import is_local, open_table
 
 Said = Any
 """What a partition or a file says, as JSON has it."""
 
 
-def total(lakehouse: str, table: Table, dataset: Any, columns: Sequence[str], say: Callable[[pa.Table], int]) -> int:
-    """Return the sum of what ``say`` makes of ``columns`` of each file of a table's dataset; see ``by_partition``."""
-    fragments = {_print([fragment.path]): fragment for fragment in dataset.get_fragments()}
+def total(
+    lakehouse: str, table: Table, found: DeltaTable, columns: Sequence[str], say: Callable[[pa.Table], int]
+) -> int:
+    """Return the sum of what ``say`` makes of ``columns`` of each file of an open table; see ``by_partition``."""
+    files = _files(found)
+    marks = {_print([file["path"]]): file for file in files}
 
     def work_out(stale: Sequence[str]) -> dict[str, int]:
+        lie_in = [tuple(marks[mark][f"partition.{name}"] for mark in stale) for name in table.partitions]
+        where: Where = [[(name, "in", values) for name, values in zip(table.partitions, lie_in, strict=True)]]
+        there = scanning.scan(lakehouse, table, found, where).get_fragments()
+        fragments = {_print([fragment.path]): fragment for fragment in there}
         return {mark: say(fragments[mark].to_table(columns=list(columns))) for mark in stale}
 
     keep = _Keep(lakehouse, table, columns, say)
-    return sum(keep.said({mark: mark for mark in fragments}, work_out).values())
+    return sum(keep.said({mark: mark for mark in marks}, work_out).values())
 
 
 def by_partition(
@@ -49,13 +58,10 @@ def by_partition(
     if found is None:
         return {}
     (partition,) = table.partitions
-    type_ = pa.schema(found.schema().to_arrow()).field(partition).type
 
     def work_out(stale: Sequence[Any]) -> dict[Any, Said]:
-        rows = found.to_pyarrow_dataset().to_table(
-            columns=[*columns, partition], filter=pc.field(partition).isin(pa.array(stale, type_))
-        )
-        return {value: say(rows.filter(pc.equal(rows[partition], pa.scalar(value, type_)))) for value in stale}
+        read = scanning.rows(lakehouse, table, found, [[(partition, "in", stale)]], [*columns, partition])
+        return {value: say(read.filter(pc.field(partition) == value)) for value in stale}
 
     return _Keep(lakehouse, table, columns, say).said(_prints(found, partition), work_out)
 
@@ -101,12 +107,18 @@ class _Keep:
 
 def _prints(found: DeltaTable, partition: str) -> dict[Any, str]:
     """Return a fingerprint of the files of each partition, by its value."""
-    actions = pa.table(found.get_add_actions(flatten=True))
     paths: dict[Any, list[str]] = defaultdict(list)
-    if len(actions):
-        for value, path in zip(actions[f"partition.{partition}"].to_pylist(), actions["path"].to_pylist(), strict=True):
-            paths[value].append(path)
+    for file in _files(found):
+        paths[file[f"partition.{partition}"]].append(file["path"])
     return {value: _print(of) for value, of in paths.items()}
+
+
+def _files(found: DeltaTable) -> list[dict[str, Any]]:
+    """Return the path of each file and its ``partition.<column>``."""
+    files = pa.table(found.get_add_actions(flatten=True))
+    told = [name for name in files.column_names if name == "path" or name.startswith("partition.")]
+    rows: list[dict[str, Any]] = files.select(told).to_pylist()
+    return rows
 
 
 def _print(paths: Iterable[str]) -> str:

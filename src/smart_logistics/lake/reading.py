@@ -17,7 +17,7 @@ from pyspark.sql.types import StructType
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import at_hand, tables
-from smart_logistics.lake.at_hand import Condition, Where
+from smart_logistics.lake.conditions import Condition, Where
 from smart_logistics.lake.session import is_shared
 from smart_logistics.lake.tables import instant
 

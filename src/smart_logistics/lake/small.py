@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import reduce
-from operator import and_
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +22,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from smart_logistics.contracts.model import Table
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning, tables
+from smart_logistics.lake.conditions import Condition, Where
 from smart_logistics.lake.operations import DELETE, INSERT, OPERATION
 
 MOST_ROWS = 20_000
@@ -43,11 +42,11 @@ class Concerned:
     low: Any
     high: Any
 
-    def expression(self) -> pc.Expression:
-        """Return the condition for pyarrow, which leaves out files by their statistics."""
-        near = pc.field(self.column)
-        conditions = [pc.field(name).isin(list(values)) for name, values in self.partitions.items()]
-        return reduce(and_, conditions, (near >= self.low) & (near <= self.high))
+    @property
+    def where(self) -> Where:
+        """The condition, by which files are left out."""
+        within: list[Condition] = [(name, "in", list(values)) for name, values in self.partitions.items()]
+        return [[*within, (self.column, ">=", self.low), (self.column, "<=", self.high)]]
 
     def predicate(self) -> str:
         """Return the condition as SQL for delta-rs."""
@@ -150,7 +149,7 @@ def merge(
     holds the table's lock.
     """
     found = DeltaTable(tables.uri(lakehouse, table))
-    there = found.to_pyarrow_dataset().to_table(filter=where.expression())
+    there = scanning.rows(lakehouse, table, found, where.where)
     changed = dict(zip(_keys(changes, table), range(len(changes)), strict=True))
     at = [changed.get(key) for key in _keys(there, table)]
     stays = _conform(there.filter(pa.array([place is None for place in at], pa.bool_())), found)
@@ -172,6 +171,31 @@ def merge(
 
 def _keys(rows: pa.Table, table: Table) -> Iterable[tuple[Any, ...]]:
     return zip(*(rows[name].to_pylist() for name in table.key), strict=True)
+
+
+def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert a few rows, or replace those of the same key; one commit, under the table's lock.
+
+    Reads and rewrites what has the same first column of the key.
+    """
+    tables.ensure(lakehouse, table)
+    first = table.key[0]
+    with tables.writing(lakehouse, table):
+        found = DeltaTable(tables.uri(lakehouse, table))
+        values = sorted({row[first] for row in rows})
+        there = scanning.rows(lakehouse, table, found, [[(first, "in", values)]]).to_pylist()
+        replaced = {_key(row, table) for row in rows}
+        stays = [row for row in there if _key(row, table) not in replaced]
+        arrow = pa.Table.from_pylist(stays + rows, schema=tables.arrow_schema(table))
+        if there:
+            predicate = f"{first} IN ({', '.join(map(_literal, values))})"
+            write_deltalake(found, arrow, mode="overwrite", predicate=predicate)
+        else:
+            write_deltalake(found, arrow, mode="append")
+
+
+def _key(row: Mapping[str, Any], table: Table) -> tuple[Any, ...]:
+    return tuple(row[name] for name in table.key)
 
 
 def only_inserts(changes: pa.Table) -> bool:

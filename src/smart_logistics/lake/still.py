@@ -13,8 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
 from smart_logistics.lake import at_hand
-from smart_logistics.lake.at_hand import Where
+from smart_logistics.lake.conditions import Where
 from smart_logistics.lake.reading import Reader
+from smart_logistics.lake.scanning import scan
 from smart_logistics.lake.state import State, nullable, state
 from smart_logistics.lake.tables import is_local
 
@@ -46,7 +47,7 @@ class Still(Reader):
             return found.arrow()
         if not any(where) or not is_local(self.root):
             return None
-        rows = at_hand.few(found.dataset, where, _FEW_ROWS)
+        rows = at_hand.few(scan(self.root, found.table, found.delta, where), where, _FEW_ROWS)
         return None if rows is None else nullable(rows)
 
     def read(self, table: Table) -> DataFrame:

@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.fs as fs
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -155,22 +153,6 @@ def open_table(lakehouse: str, table: Table, version: int | None = None) -> Delt
         ) from error
 
 
-def dataset(lakehouse: str, table: Table) -> Any:
-    """Return the table for Arrow to scan, or None where it does not exist."""
-    found = open_table(lakehouse, table)
-    return None if found is None else scan(lakehouse, table, found)
-
-
-def scan(lakehouse: str, table: Table, found: DeltaTable) -> Any:
-    """Return an open table for Arrow to scan.
-
-    Local files are read by Arrow itself: through delta-rs's Python file system a scan's last thread may still call
-    Python while the process ends, which then aborts (3 of 40 commands that ended at once did).
-    """
-    local = fs.SubTreeFileSystem(uri(lakehouse, table), fs.LocalFileSystem()) if is_local(lakehouse) else None
-    return found.to_pyarrow_dataset(filesystem=local)
-
-
 def progress(lakehouse: str, table: Table, app: str) -> int:
     """Return the stamp of ``app``'s last commit in ``table``; 0 where there is none."""
     found = open_table(lakehouse, table)
@@ -238,32 +220,6 @@ def check(lakehouse: str, table: Table) -> None:
     """See that one table is what was committed; like ``check_all``."""
     if is_local(lakehouse):
         ledger.check(Path(uri(lakehouse, table)), _copies(lakehouse, table))
-
-
-def merge_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert a few rows from this process, or replace those of the same key; one commit, under the table's lock.
-
-    Not by delta-rs's own MERGE: that leaves files whose texts are Arrow's ``string_view``, on which filters of
-    pyarrow's datasets fail. Reads and rewrites what has the same first column of the key.
-    """
-    ensure(lakehouse, table)
-    first = table.key[0]
-    with writing(lakehouse, table):
-        found = DeltaTable(uri(lakehouse, table))
-        values = sorted({row[first] for row in rows})
-        there = found.to_pyarrow_dataset().to_table(filter=pc.field(first).isin(values)).to_pylist()
-        replaced = {_key(row, table) for row in rows}
-        stays = [row for row in there if _key(row, table) not in replaced]
-        arrow = pa.Table.from_pylist(stays + rows, schema=arrow_schema(table))
-        if there:
-            literals = ", ".join("'" + str(value).replace("'", "''") + "'" for value in values)
-            write_deltalake(found, arrow, mode="overwrite", predicate=f"{first} IN ({literals})")
-        else:
-            write_deltalake(found, arrow, mode="append")
-
-
-def _key(row: dict[str, Any], table: Table) -> tuple[Any, ...]:
-    return tuple(row[name] for name in table.key)
 
 
 def append_rows(lakehouse: str, table: Table, rows: list[dict[str, Any]], *, app: str = "", stamp: int = 0) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.ops import APART, MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
-from smart_logistics.lake import tables
+from smart_logistics.lake import small, tables
 from smart_logistics.views import runs
 from smart_logistics.views.runs import USUAL_NEEDS
 from smart_logistics.views.snapshot import Snapshot
@@ -39,7 +39,7 @@ class Missed:
 def record(lakehouse: str, missed: Sequence[Missed]) -> None:
     """Write them down; the same deadline of the same run again replaces the row."""
     if missed:
-        tables.merge_rows(lakehouse, MISSED_DEADLINES, [asdict(one) for one in missed])
+        small.merge_rows(lakehouse, MISSED_DEADLINES, [asdict(one) for one in missed])
 
 
 def is_recorded(lakehouse: str, missed: Missed) -> bool:

@@ -20,7 +20,7 @@ from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import TABLE_HEALTH
 from smart_logistics.errors import ConfigurationError, LakeUnavailable, LogisticsError
-from smart_logistics.lake import compaction, locks, tables, vacuum
+from smart_logistics.lake import compaction, locks, small, tables, vacuum
 from smart_logistics.lake.state import state
 from smart_logistics.lake.vacuum import NOTHING, Vacuumed
 
@@ -94,7 +94,7 @@ def maintain(
             done.append(work)
             tell(work)
         if health:
-            tables.merge_rows(lakehouse, TABLE_HEALTH, health)
+            small.merge_rows(lakehouse, TABLE_HEALTH, health)
     if failed:
         whys = "; ".join(f"{name}: {why}" for name, why in failed.items())
         raise LakeUnavailable(f"maintenance failed for {whys}", remedy="run it again: it continues with these tables")

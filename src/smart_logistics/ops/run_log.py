@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.ops import PIPELINE_RUNS, TASK_RUNS
-from smart_logistics.lake import tables
+from smart_logistics.lake import small, tables
 
 _LAYERS = ("bronze", "silver", "gold")
 
@@ -58,8 +58,8 @@ def record(lakehouse: str, runs: Sequence[Run]) -> None:
         return
     tries = [_try_row(run, task_try) for run in runs for task_try in run.tries]
     if tries:
-        tables.merge_rows(lakehouse, TASK_RUNS, tries)
-    tables.merge_rows(lakehouse, PIPELINE_RUNS, [_run_row(run) for run in runs])
+        small.merge_rows(lakehouse, TASK_RUNS, tries)
+    small.merge_rows(lakehouse, PIPELINE_RUNS, [_run_row(run) for run in runs])
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from smart_logistics.contracts.model import Table
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning, tables
 from smart_logistics.lake.state import State, nullable
 
 Row = dict[str, Any]
@@ -59,7 +59,7 @@ class Snapshot:
         found = self.delta(table)
         if found is None:
             return pa.schema([tables.arrow_schema(table).field(name) for name in columns]).empty_table()
-        return nullable(tables.scan(self.lakehouse, table, found).to_table(columns=list(columns), filter=where))
+        return nullable(scanning.scan(self.lakehouse, table, found).to_table(columns=list(columns), filter=where))
 
     def dicts(self, table: Table, columns: Sequence[str], where: pc.Expression | None = None) -> list[Row]:
         """Return the same, each row by its columns."""

@@ -9,7 +9,7 @@ from benchmarks import fleet_day, month_history, small_files
 from benchmarks.same_results import differences
 
 from smart_logistics.contracts import bronze, gold, silver
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning, tables
 
 TRUCKS = 2
 
@@ -24,7 +24,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_both_sides_begin_with_the_same_days(month: Path) -> None:
     same = dict.fromkeys([silver.IOT_TELEMETRY], "true")
     assert differences(month / "ours", month / "naive", where=same) == []
-    answers = tables.dataset(str(month / "ours"), gold.SHIPMENT_ANALYTICS).to_table(columns=["shipment_id"])
+    answers = scanning.dataset(str(month / "ours"), gold.SHIPMENT_ANALYTICS).to_table(columns=["shipment_id"])
     assert len(set(answers.column("shipment_id").to_pylist())) == 2 * TRUCKS * fleet_day.A_TRUCK
     assert len(list((month / "files").glob("*/*.json"))) == 2 * 144
 
@@ -51,7 +51,7 @@ def test_copies_share_the_data_and_not_the_log(month: Path, tmp_path: Path) -> N
 
 def test_the_log_of_files_holds_as_many_as_were_seen(tmp_path: Path) -> None:
     small_files.fill_log(tmp_path, 1_003)
-    rows = tables.dataset(str(tmp_path), bronze.PROCESSED_FILES_LOG).to_table()
+    rows = scanning.dataset(str(tmp_path), bronze.PROCESSED_FILES_LOG).to_table()
     assert rows.num_rows == 1_003
     assert len(set(rows.column("checksum_md5").to_pylist())) == 1_003
     assert set(rows.column("status").to_pylist()) == {"LOADED"}

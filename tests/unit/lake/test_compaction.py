@@ -16,7 +16,7 @@ from smart_logistics.contracts.bronze import IOT_TELEMETRY as BRONZE_TELEMETRY
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import TASK_RUNS
 from smart_logistics.contracts.silver import IOT_TELEMETRY, ORDERS
-from smart_logistics.lake import compaction, locks, tables
+from smart_logistics.lake import compaction, locks, small, tables
 from smart_logistics.lake.compaction import MOST_SORTED_BYTES, Step
 from smart_logistics.lake.state import SMALL_BYTES, state
 from tests.unit.lake.readings import APP, content, files, small_files
@@ -125,7 +125,7 @@ def test_what_merges_left_can_be_filtered_afterwards(tmp_path: Path) -> None:
     root = lake(tmp_path)
     row = {"run_id": "r", "try_number": 1, "state": "success"}
     for n in range(3):
-        tables.merge_rows(root, TASK_RUNS, [{**row, "task_id": f"t{n}"}])
+        small.merge_rows(root, TASK_RUNS, [{**row, "task_id": f"t{n}"}])
     before = content(root, TASK_RUNS)
     do_everything(root, TASK_RUNS)
     dataset = DeltaTable(tables.uri(root, TASK_RUNS)).to_pyarrow_dataset()

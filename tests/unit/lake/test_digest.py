@@ -30,7 +30,7 @@ def _largest(rows: pa.Table) -> int:
 def total(root: str, columns: tuple[str, ...] = ("driver_id",)) -> int:
     found = tables.open_table(root, silver.DRIVERS)
     assert found is not None
-    return digest.total(root, silver.DRIVERS, found.to_pyarrow_dataset(), columns, _largest)
+    return digest.total(root, silver.DRIVERS, found, columns, _largest)
 
 
 def kept(root: str) -> Path:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from smart_logistics.contracts.ops import MISSED_DEADLINES
-from smart_logistics.lake import tables
+from smart_logistics.lake import small, tables
 
 HOSTILE = "manual__2026'; -- \\ {{ x }}"
 
@@ -31,9 +31,9 @@ def row(run_id: str, deadline: str, detail: str) -> dict[str, Any]:
 
 def test_rows_of_the_same_key_are_replaced_and_all_others_stay_whatever_their_names(tmp_path: Path) -> None:
     root = str(tmp_path)
-    tables.merge_rows(root, MISSED_DEADLINES, [row("a", "x", "1"), row(HOSTILE, "x", "2")])
-    tables.merge_rows(root, MISSED_DEADLINES, [row("b", "x", "3")])
-    tables.merge_rows(root, MISSED_DEADLINES, [row(HOSTILE, "x", "4"), row(HOSTILE, "y", "5"), row("c", "x", "6")])
+    small.merge_rows(root, MISSED_DEADLINES, [row("a", "x", "1"), row(HOSTILE, "x", "2")])
+    small.merge_rows(root, MISSED_DEADLINES, [row("b", "x", "3")])
+    small.merge_rows(root, MISSED_DEADLINES, [row(HOSTILE, "x", "4"), row(HOSTILE, "y", "5"), row("c", "x", "6")])
     table = tables.open_table(root, MISSED_DEADLINES)
     assert table is not None
     found = table.to_pyarrow_table().to_pylist()
@@ -44,7 +44,7 @@ def test_rows_of_the_same_key_are_replaced_and_all_others_stay_whatever_their_na
     assert table.to_pyarrow_dataset().count_rows(filter=pc.field("run_id") == HOSTILE) == 2
 
 
-@pytest.mark.parametrize("write", [tables.merge_rows, tables.append_rows])
+@pytest.mark.parametrize("write", [small.merge_rows, tables.append_rows])
 def test_a_table_whose_columns_were_explained_in_other_words_is_written_on(tmp_path: Path, write: Any) -> None:
     root = str(tmp_path)
     reworded = [replace(column, meaning="In other words.") for column in MISSED_DEADLINES.columns]
