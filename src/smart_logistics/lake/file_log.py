@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.bronze import PROCESSED_FILES_LOG
+from smart_logistics.lake.scanning import scan
 from smart_logistics.lake.store import Lake
 from smart_logistics.lake.tables import append_rows, open_table
 
@@ -23,7 +24,7 @@ def loaded_before(lakehouse: str, checksums: Collection[str]) -> dict[tuple[str,
     if log is None:
         return {}
     wanted = (pc.field("status") == "LOADED") & pc.field("checksum_md5").isin(list(checksums))
-    found = log.to_pyarrow_dataset().to_table(columns=_COLUMNS, filter=wanted)
+    found = scan(lakehouse, PROCESSED_FILES_LOG, log).to_table(columns=_COLUMNS, filter=wanted)
     return {(row["checksum_md5"], row["file_size_bytes"]): row["file_name"] for row in found.to_pylist()}
 
 

@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 from smart_logistics import contracts
 from smart_logistics.contracts.model import Table
 from smart_logistics.errors import LakeUnavailable, LogisticsError
+from smart_logistics.lake.scanning import scan
 from smart_logistics.lake.tables import open_table, schema
 
 # Questions about the tables themselves; for them every table must be there.
@@ -88,7 +89,7 @@ def _register(connection: duckdb.DuckDBPyConnection, lakehouse: str, table: Tabl
     if found is None:
         dataset = ds.dataset(pa.schema(schema(table).to_arrow()).empty_table())
     else:
-        dataset = found.to_pyarrow_dataset()
+        dataset = scan(lakehouse, table, found)
     handle = _HANDLE.format(table.layer, table.name)
     connection.register(handle, dataset)
     connection.execute(f"CREATE VIEW {table.full_name} AS FROM {handle}")

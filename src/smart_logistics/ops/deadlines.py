@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smart_logistics.contracts.ops import APART, MISSED_DEADLINES, PIPELINE_RUNS, TASK_RUNS
-from smart_logistics.lake import small, tables
+from smart_logistics.lake import scanning, small, tables
+from smart_logistics.lake.conditions import Condition
 from smart_logistics.views import runs
 from smart_logistics.views.runs import USUAL_NEEDS
 from smart_logistics.views.snapshot import Snapshot
@@ -47,10 +48,8 @@ def is_recorded(lakehouse: str, missed: Missed) -> bool:
     table = tables.open_table(lakehouse, MISSED_DEADLINES)
     if table is None:
         return False
-    wanted = pc.scalar(True)
-    for name in MISSED_DEADLINES.key:
-        wanted = wanted & (pc.field(name) == getattr(missed, name))
-    return bool(table.to_pyarrow_dataset().count_rows(filter=wanted))
+    same: list[Condition] = [(name, "=", getattr(missed, name)) for name in MISSED_DEADLINES.key]
+    return len(scanning.rows(lakehouse, MISSED_DEADLINES, table, [same], MISSED_DEADLINES.key)) > 0
 
 
 def last_success(lakehouse: str, dag_id: str) -> datetime | None:
@@ -70,7 +69,7 @@ def _moments(lakehouse: str, dag_id: str, column: str, wanted: pc.Expression) ->
     if log is None:
         return pa.chunked_array([], pa.timestamp("us", "UTC"))
     wanted = wanted & runs.is_real() & (pc.field("dag_id") == dag_id)
-    return log.to_pyarrow_dataset().to_table(columns=[column], filter=wanted)[column]
+    return scanning.scan(lakehouse, PIPELINE_RUNS, log).to_table(columns=[column], filter=wanted)[column]
 
 
 def usual_run_seconds(lakehouse: str, dag_id: str) -> float | None:
@@ -116,7 +115,8 @@ def _times(lakehouse: str, run_id: str) -> tuple[dict[str, float], dict[str, lis
     wanted = (pc.field("state") == "success") & pc.field("duration_s").is_valid()
     columns = ["run_id", "task_id", "started_at", "duration_s"]
     wanted &= ~pc.field("run_id").isin(_apart(lakehouse))
-    rows = log.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).sort_by("started_at").to_pylist()
+    found = scanning.scan(lakehouse, TASK_RUNS, log).to_table(columns=columns, filter=wanted)
+    rows = found.sort_by("started_at").to_pylist()
     others: dict[str, list[float]] = {}
     own: dict[str, float] = {}
     for row in rows:
@@ -132,7 +132,7 @@ def _apart(lakehouse: str) -> pa.Array:
     log = tables.open_table(lakehouse, PIPELINE_RUNS)
     if log is None:
         return pa.array([], pa.string())
-    found = log.to_pyarrow_dataset().to_table(columns=["run_id"], filter=pc.field("run_type").isin(APART))
+    found = scanning.rows(lakehouse, PIPELINE_RUNS, log, [[("run_type", "in", list(APART))]], ["run_id"])
     return found["run_id"].combine_chunks()
 
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from smart_logistics import contracts
 from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.model import Table
+from smart_logistics.lake.scanning import scan
 from smart_logistics.lake.state import State
 from smart_logistics.lake.tables import open_table
 from smart_logistics.ops import measure_runs
@@ -79,7 +80,7 @@ def _grouped(lakehouse: str, table: Table, *columns: str, where: pc.Expression |
     delta = open_table(lakehouse, table)
     if delta is None:
         return []
-    read = delta.to_pyarrow_dataset().to_table(columns=list(columns), filter=where)
+    read = scan(lakehouse, table, delta).to_table(columns=list(columns), filter=where)
     counted = read.group_by(list(columns)).aggregate([([], "count_all")])
     return [tuple(row.values()) for row in counted.select([*columns, "count_all"]).to_pylist()]
 

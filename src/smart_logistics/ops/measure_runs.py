@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS, PIPELINE_RUNS, TASK_RUNS
+from smart_logistics.lake.scanning import scan
 from smart_logistics.lake.state import State
 from smart_logistics.lake.tables import open_table
 from smart_logistics.ops import deadlines
@@ -34,7 +35,7 @@ def _rows(lakehouse: str, table: Table, where: pc.Expression, *columns: str) -> 
     if delta is None:
         return []
     found: list[dict[str, Any]] = (
-        delta.to_pyarrow_dataset().to_table(columns=list(columns) or None, filter=where).to_pylist()
+        scan(lakehouse, table, delta).to_table(columns=list(columns) or None, filter=where).to_pylist()
     )
     return found
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import pyarrow.compute as pc
-
 from smart_logistics.contracts.ops import PIPELINE_RUNS, TASK_RUNS
-from smart_logistics.lake import small, tables
+from smart_logistics.lake import scanning, small, tables
 
 _LAYERS = ("bronze", "silver", "gold")
 
@@ -47,8 +45,7 @@ def recorded(lakehouse: str, dag_id: str) -> dict[str, datetime | None]:
     table = tables.open_table(lakehouse, PIPELINE_RUNS)
     if table is None:
         return {}
-    wanted = pc.field("dag_id") == dag_id
-    rows = table.to_pyarrow_dataset().to_table(columns=["run_id", "ended_at"], filter=wanted)
+    rows = scanning.rows(lakehouse, PIPELINE_RUNS, table, [[("dag_id", "=", dag_id)]], ["run_id", "ended_at"])
     return {row["run_id"]: row["ended_at"] for row in rows.to_pylist()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import hashlib
 import io
 import json
 import os
@@ -21,7 +20,7 @@ from smart_logistics.stack.credentials import FERNET_KEY, secret, write_private
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.ports import LOOPBACK, Ports
-from smart_logistics.stack.program import Program, run
+from smart_logistics.stack.program import Program, configured_by, run
 from smart_logistics.stack.spark import processors, spark_python
 
 AIRFLOW_VERSION = "3.3.2"
@@ -225,9 +224,7 @@ def programs(home: Home, ports: Ports, environment: Mapping[str, str]) -> list[P
     The server of running tasks' logs is a program of its own: started by Airflow it would listen on every interface.
     """
     python = sys.executable
-    # A changed file must restart who has read it.
-    mark = hashlib.sha256(home.airflow_cfg.read_bytes()).hexdigest()[:16]
-    surroundings = {**environment, "SMART_LOGISTICS_CONFIGURATION": mark}
+    surroundings = {**environment, **configured_by(home.airflow_cfg)}
     api = (python, "-m", "airflow", "api-server", "--host", LOOPBACK, "--port", str(ports["AIRFLOW_PORT"]))
     logs = (
         *(python, "-m", "uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app", "--no-access-log"),

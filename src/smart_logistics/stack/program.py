@@ -17,6 +17,7 @@ from smart_logistics.stack.home import Home
 LAUNCH = Path(__file__).with_name("launch.py")
 # Carried by every process of a stack, so that none is missed when it is taken down.
 MARKER = "SMART_LOGISTICS_STACK"
+_CODE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,17 @@ class Program:
     def url(self) -> str | None:
         """Address of its page."""
         return None if self.port is None or self.path is None else f"http://127.0.0.1:{self.port}{self.path}"
+
+
+def configured_by(*files: Path) -> dict[str, str]:
+    """Return a part of an environment that changes with what the files say, and with our own code.
+
+    So `up` starts anew who has read another file, or holds the code of an earlier release.
+    """
+    digest = hashlib.sha256()
+    for path in [*files, *sorted(_CODE.rglob("*.py"))]:
+        digest.update(path.read_bytes())
+    return {"SMART_LOGISTICS_CONFIGURATION": digest.hexdigest()[:16]}
 
 
 def launched(death: str, *options: str) -> list[str]:

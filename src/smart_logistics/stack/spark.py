@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -18,7 +17,7 @@ from smart_logistics.stack.credentials import secret, write_private
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.ports import LOOPBACK, Ports
-from smart_logistics.stack.program import Program
+from smart_logistics.stack.program import Program, configured_by
 
 AUTHENTICATION = "spark-authenticate"
 SESSION = "spark-session"
@@ -194,6 +193,5 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
 def _session(home: Home, environment: Mapping[str, str]) -> Program:
     """Return the warm session: a driver as any other, that stays."""
     command = (submit.SPARK_SUBMIT, "--properties-file", str(home.session_properties), str(warm.SCRIPT))
-    mark = hashlib.sha256(home.session_properties.read_bytes()).hexdigest()[:16]
-    surroundings = {"PYSPARK_DRIVER_PYTHON": str(spark_python()), "SMART_LOGISTICS_CONFIGURATION": mark}
+    surroundings = {"PYSPARK_DRIVER_PYTHON": str(spark_python()), **configured_by(home.session_properties)}
     return Program(SESSION, command, {**environment, **surroundings})

@@ -13,7 +13,8 @@ from smart_logistics.contracts.bronze import REJECTED_RECORDS
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.ops import DQ_METRICS, PIPELINE_RUNS, TASK_RUNS
 from smart_logistics.contracts.silver import IOT_TELEMETRY
-from smart_logistics.lake.tables import merge_rows, uri
+from smart_logistics.lake.small import merge_rows
+from smart_logistics.lake.tables import uri
 from smart_logistics.ops import measure, measure_runs
 from smart_logistics.ops.measures import Sample
 

@@ -12,7 +12,7 @@ import pytest
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError, EnvironmentFault, SourceUnavailable
 from smart_logistics.settings import Settings
-from smart_logistics.stack import airflow, connections, plan, ports, postgres, source, spark
+from smart_logistics.stack import airflow, connections, plan, ports, postgres, program, source, spark
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.supervise import render
@@ -151,6 +151,21 @@ def test_who_cannot_be_let_in_is_refused_with_what_it_must_be(people: str, told:
 def test_spaces_around_people_are_nothing() -> None:
     read = settings.load({"LOGISTICS_AIRFLOW_USERS": " asha : user , vera:viewer "})
     assert read["AIRFLOW_USERS"] == (("asha", "user"), ("vera", "viewer"))
+
+
+def test_who_read_another_file_or_holds_earlier_code_is_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, code = tmp_path / "airflow.cfg", tmp_path / "package" / "room" / "module.py"
+    code.parent.mkdir(parents=True)
+    monkeypatch.setattr(program, "_CODE", tmp_path / "package")
+    seen = []
+    for configuration, source_code in (("a", "1"), ("b", "1"), ("b", "2"), ("b", "2")):
+        given.write_text(configuration)
+        code.write_text(source_code)
+        seen.append(json.dumps(program.configured_by(given)))
+    assert len(set(seen)) == 3
+    assert seen[2] == seen[3]
 
 
 def test_another_airflows_settings_are_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
