@@ -32,7 +32,15 @@ class Done:
     peak_bytes: int
 
 
-def run(job: Job, folder: Path, *, memory: str = "", source_dsn: str | None = None, **values: str) -> Done:
+def run(
+    job: Job,
+    folder: Path,
+    *,
+    memory: str = "",
+    source_dsn: str | None = None,
+    many_rows: bool = False,
+    **values: str,
+) -> Done:
     """Submit a job over ``folder/lakehouse`` and ``folder/landing`` and wait for its end.
 
     Args:
@@ -40,6 +48,7 @@ def run(job: Job, folder: Path, *, memory: str = "", source_dsn: str | None = No
         folder: where its data lies, and its scratch files and log.
         memory: of the driver, where another than the product's is meant: on ``local`` it is the executor, too.
         source_dsn: for the jobs that read the source.
+        many_rows: as it is submitted where the warm session has said that rows are too many for it.
         values: settings of the job that differ from their defaults.
 
     Raises:
@@ -58,7 +67,7 @@ def run(job: Job, folder: Path, *, memory: str = "", source_dsn: str | None = No
         properties_file=str(_properties(folder, memory)),
         name=job.name,
         arguments=arguments,
-        conf=submit.spark_conf(settings.load()["SPARK_CONF"], job),
+        conf=submit.of_size(job, many_rows=many_rows) | submit.spark_conf(settings.load()["SPARK_CONF"], job),
     )
     log, began = folder / f"{job.name}.log", time.monotonic()
     with (

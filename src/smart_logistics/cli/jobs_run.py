@@ -48,7 +48,7 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
     site = submit.spark_conf(loaded["SPARK_CONF"], job)
     dsn = source_dsn(loaded) if job.reads_source else None
 
-    def submitted(session: warm.Session | None) -> int:
+    def submitted(session: warm.Session | None, *, many_rows: bool = False) -> int:
         words = [submit.SPARK_SUBMIT] if session is None else session.words(submit.SPARK_PYTHON)
         command = submit.command(
             job,
@@ -56,7 +56,7 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
             properties_file=str(home.spark_properties),
             name=f"logistics.{job.name}.{run_id}",
             arguments=[*arguments_of(job, loaded, run_id), *extra],
-            conf=submit.of_master(master) | site,
+            conf=submit.of_master(master) | submit.of_size(job, many_rows=many_rows) | site,
             spark_submit=words,
         )
         given = submit.environment(job, source_dsn=dsn, master=master)
@@ -68,7 +68,9 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
             code = submitted(session)
             if code != SessionUnusable.exit_code:
                 return code
-            session = "it could not be used"
+            sys.stderr.write(f"the warm session could not be used: {job.name} is submitted with a driver of its own\n")
+            # Mostly it says that rows are many.
+            return submitted(None, many_rows=True)
         sys.stderr.write(f"no warm session, {session}: {job.name} is submitted with a driver of its own\n")
     return submitted(None)
 

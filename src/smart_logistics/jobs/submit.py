@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from smart_logistics.errors import ConfigurationError, EnvironmentFault
-from smart_logistics.jobs.catalog import Job
-from smart_logistics.lake.spark_conf import ON_THIS_MACHINE
+from smart_logistics.jobs.catalog import PIPELINE, Job
+from smart_logistics.lake.spark_conf import FOR_MANY_ROWS, ON_THIS_MACHINE
 from smart_logistics.settings import REPOSITORY
 
 SOURCE_DSN = "LOGISTICS_SOURCE_DSN"
@@ -66,6 +66,11 @@ def of_master(master: str) -> dict[str, str]:
     if is_near(master):
         return dict(ON_THIS_MACHINE)
     return {"spark.authenticate": "false"}
+
+
+def of_size(job: Job, *, many_rows: bool = False) -> dict[str, str]:
+    """Return the Spark settings that follow from how much a driver of its own has to do: what is new, or everything."""
+    return dict(FOR_MANY_ROWS) if many_rows or job.name not in PIPELINE else {}
 
 
 def of_job(text: str, job: Job) -> list[Any]:

@@ -112,7 +112,8 @@ class SparkJobOperator(SparkSubmitOperator):
                 return self._submitted(context, hook, whose)
             except SessionUnusable as error:
                 self.log.warning("%s; %s is submitted with a driver of its own", error.what, self.job.name)
-                hook = self._hook = self._get_hook()
+                # Mostly it says that rows are many.
+                hook = self._hook = self._get_hook(many_rows=True)
         return self._submitted(context, hook, whose)
 
     def _submitted(self, context: Context, hook: DriverHook, whose: predecessor.Instance) -> dict[str, Any]:
@@ -141,10 +142,11 @@ class SparkJobOperator(SparkSubmitOperator):
         mask_secret(dsn)
         return dsn
 
-    def _get_hook(self) -> DriverHook:
+    def _get_hook(self, *, many_rows: bool = False) -> DriverHook:
+        site = submit.spark_conf(connections.setting("SPARK_CONF"), self.job)
         return DriverHook(
             self.job,
-            conf={**(self.conf or {}), **submit.spark_conf(connections.setting("SPARK_CONF"), self.job)},
+            conf={**(self.conf or {}), **submit.of_size(self.job, many_rows=many_rows), **site},
             conn_id=self._conn_id,
             name=self.name,
             application_args=self.application_args,

@@ -134,7 +134,8 @@ def test_where_the_session_fails_the_same_try_goes_on_with_a_driver_of_its_own(
     monkeypatch.setattr(
         spark_job, "_instance", lambda _: predecessor.Instance(str(tmp_path), "d", SILVER_IOT.name, "r", 1)
     )
-    # Real processes in the place of both: the session's says that it is lost, by its exit code; the other one counts.
+    # Real processes in the place of both: the session's says that it is lost, by its exit code; the other one counts,
+    # if it was told that rows may be many.
     lost = tmp_path / "python"
     lost.write_text(
         '#!/bin/sh\n[ "$SPARK_REMOTE" ] && echo warm >&2\n'
@@ -143,7 +144,9 @@ def test_where_the_session_fails_the_same_try_goes_on_with_a_driver_of_its_own(
     )
     counted = tmp_path / "spark-submit"
     counted.write_text(
-        '#!/bin/sh\n[ "$SPARK_REMOTE" ] && exit 1\necho \'LOGISTICS_RESULT {"rows": 2}\'\n', encoding="utf-8"
+        '#!/bin/sh\n[ "$SPARK_REMOTE" ] && exit 1\n'
+        'case "$*" in *-XX:TieredStopAtLevel=4*) echo \'LOGISTICS_RESULT {"rows": 2}\';; esac\n',
+        encoding="utf-8",
     )
     for file in (lost, counted):
         file.chmod(0o700)
