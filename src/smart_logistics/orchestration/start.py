@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 class StartOperator(BaseOperator):
-    """Check the configuration of the run; then record and tell what a crash has cost, and look how old Gold is."""
+    """Check the configuration of the run; with it begun, make good what was missed before (``make_good``)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(on_success_callback=make_good, **kwargs)
 
     def execute(self, context: Context) -> None:
-        """Check and heal; a dry run only checks.
+        """Check.
 
         Raises:
             ConfigurationError: a connection or Variable is missing or not usable (all of them are named), or what was
@@ -27,7 +30,14 @@ class StartOperator(BaseOperator):
         request = requests.asked(context)
         connections.check()
         self.log.info("asked for: %s", request)
-        if request.dry_run:
-            return
+
+
+def make_good(context: Context) -> None:
+    """Record and tell what a crash has cost, and look how old Gold is; for a dry run nothing.
+
+    Airflow calls it when the task has succeeded: the run goes on meanwhile. Whatever keeps it from its end, the next
+    run or the watch does it again.
+    """
+    if not requests.asked(context).dry_run:
         heal()
-        deadlines.look_at_gold(self.dag_id, settings.load())
+        deadlines.look_at_gold(context["dag"].dag_id, settings.load())

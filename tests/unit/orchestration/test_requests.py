@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -82,13 +83,19 @@ def test_the_first_task_refuses_a_request_and_heals_nothing_in_a_dry_run(monkeyp
     done: list[str] = []
     monkeypatch.setattr(connections, "check", lambda: done.append("checked"))
     monkeypatch.setattr(start, "heal", lambda: done.append("healed"))
-    monkeypatch.setattr(deadlines, "look_at_gold", lambda *_: done.append("looked"))
+    monkeypatch.setattr(deadlines, "look_at_gold", lambda dag_id, _: done.append(f"looked at {dag_id}"))
     task = StartOperator(task_id="start", dag=None)
     with pytest.raises(ConfigurationError, match="from_day"):
         task.execute({"params": filled(from_day="2026-11-01")})  # type: ignore[typeddict-item]
     assert done == []
     task.execute({"params": filled(dry_run=True)})  # type: ignore[typeddict-item]
     assert done == ["checked"]
+    # Airflow calls these once the run goes on.
+    (behind,) = task.on_success_callback
+    behind({"params": filled(dry_run=True), "dag": SimpleNamespace(dag_id="d")})
+    assert done == ["checked"]
+    behind({"params": filled(), "dag": SimpleNamespace(dag_id="d")})
+    assert done == ["checked", "healed", "looked at d"]
 
 
 def test_a_dry_run_waits_for_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
