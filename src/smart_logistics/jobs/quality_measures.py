@@ -37,7 +37,7 @@ _ENOUGH_RUNS, _LOOK_BACK = 3, 24
 
 
 def measure(window: Window, hold_minutes: int) -> list[Outcome]:
-    """Return what must hold of every window, and of all that there is. Spark actions: two."""
+    """Return what must hold of every window, and of all that there is."""
     return [
         *_of_tables(window),
         *_of_progress(window),
@@ -162,7 +162,8 @@ def _named(table: Table, check: checks.Check, found: Mapping[str, int]) -> Outco
 def _of_findings(window: Window) -> list[Outcome]:
     """Rules over rows. Where nothing they look at is new they are not asked again: they passed before."""
     asked = [rule for rule in RULES if any(window.count(table) for table in rule.when)]
-    measured = findings.collected([(rule.table, rule.check, rule.build(window)) for rule in asked])
+    built = [(rule.table, rule.check, rule.build(window)) for rule in asked]
+    measured = findings.collected(built, at_once=window.at_once)
     idle = [Outcome(rule.table, rule.check, None, "nothing new") for rule in RULES if rule not in asked]
     return measured + idle
 

@@ -115,6 +115,11 @@ class Window:
         """Whether all that is new is at hand."""
         return all(self.lake.few(table, self._where_new(table)) is not None for table in self.changed())
 
+    @property
+    def at_once(self) -> int:
+        """How many Spark actions go side by side: few rows cost little but planning, which takes a processor each."""
+        return 2 if self.is_small else 1
+
     def total(self, table: Table, columns: list[str], say: Callable[[pa.Table], int]) -> int:
         """Return the sum of what ``say`` says of each file; those that were there the last time are not read again."""
         found = self.lake.state(table)
@@ -133,7 +138,11 @@ class Window:
     def facts(self) -> dict[str, dict[str, Any]]:
         """All aggregates over what is new, by table; one Spark action."""
         frames = [facts.facts(self.new(table), table, _bounds(table)) for table in self.changed()]
-        return facts.collected(frames)
+        return facts.collected(frames, at_once=self.at_once)
+
+    def measure_facts(self) -> None:
+        """Measure ``facts`` now, before several threads ask for them."""
+        self.facts  # noqa: B018 - kept from its first use on
 
     def count(self, table: Table) -> int:
         """Return the number of new rows."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -13,6 +12,7 @@ from pyspark.sql import functions as F
 from smart_logistics.contracts import bronze, gold, silver
 from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.rules import WHITE_SPACE
+from smart_logistics.quality.actions import rows_of
 from smart_logistics.quality.checks import LATE_MINUTES
 
 MISSING = "missing:"
@@ -39,12 +39,9 @@ def facts(new: DataFrame, table: Table, bounds: Iterable[str] = ()) -> DataFrame
     return new.agg(*measures).select(F.lit(table.full_name).alias("table"), F.to_json(F.struct("*")).alias("facts"))
 
 
-def collected(frames: list[DataFrame]) -> dict[str, dict[str, Any]]:
-    """Return the facts by the table's full name, measured in one Spark action."""
-    if not frames:
-        return {}
-    rows = reduce(DataFrame.unionByName, frames).collect()
-    return {row["table"]: json.loads(row["facts"]) for row in rows}
+def collected(frames: list[DataFrame], *, at_once: int = 1) -> dict[str, dict[str, Any]]:
+    """Return the facts by the table's full name, measured by ``at_once`` Spark actions side by side."""
+    return {row["table"]: json.loads(row["facts"]) for row in rows_of(frames, at_once=at_once)}
 
 
 def missing(found: Mapping[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Rules over rows, as frames of one row each (``table``, ``check``, ``value``, ``example``), collected in one action.
+"""Rules over rows, as frames of one row each (``table``, ``check``, ``value``, ``example``), collected together.
 
 Each function takes what is new and whatever it is compared with; the caller has narrowed both to what can matter.
 """
@@ -16,6 +16,7 @@ from smart_logistics.contracts.model import Table
 from smart_logistics.contracts.silver import SHIPMENT_VERSIONS, TRUCK_ASSIGNMENTS
 from smart_logistics.contracts.source import ForeignKey
 from smart_logistics.quality import checks
+from smart_logistics.quality.actions import rows_of
 from smart_logistics.quality.checks import Check, Outcome
 
 SAME_MINUTES = 1e-6
@@ -31,11 +32,9 @@ def finding(table: Table, check: Check, broken: DataFrame, example: Column) -> D
     )
 
 
-def collected(frames: list[tuple[Table, Check, DataFrame]]) -> list[Outcome]:
-    """Measure all frames in one Spark action."""
-    if not frames:
-        return []
-    rows = {(r["table"], r["check"]): r for r in reduce(DataFrame.unionByName, [f for _, _, f in frames]).collect()}
+def collected(frames: list[tuple[Table, Check, DataFrame]], *, at_once: int = 1) -> list[Outcome]:
+    """Measure all frames, by ``at_once`` Spark actions side by side."""
+    rows = {(r["table"], r["check"]): r for r in rows_of([frame for _, _, frame in frames], at_once=at_once)}
     found = []
     for table, check, _ in frames:
         row = rows[table.full_name, check.name]
