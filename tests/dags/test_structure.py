@@ -22,7 +22,9 @@ from tests.dags.conftest import plain_environment
 # Parses the DAG where every connection is refused, and says how long that took and whether Spark came along.
 PARSE = """
 import socket, sys, time
+started = time.process_time()
 from airflow.dag_processing.dagbag import DagBag
+airflow_itself = time.process_time() - started
 def refuse(*_): raise AssertionError("the network was asked while parsing")
 socket.socket.connect = refuse
 started = time.process_time()
@@ -31,7 +33,8 @@ took = time.process_time() - started
 assert not bag.import_errors, bag.import_errors
 assert len(bag.dags) == 3
 assert "pyspark" not in sys.modules and "py4j" not in sys.modules
-assert took < 2, took
+# Beside what the same machine needs for Airflow alone: no second means the same everywhere.
+assert took < airflow_itself, (took, airflow_itself)
 """
 
 
