@@ -62,17 +62,17 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
         given = submit.environment(job, source_dsn=dsn, master=master)
         return _run(command, given | (session.variables() if session else {}))
 
+    many_rows = False
     if loaded["SPARK_SESSION"] == parsing.WARM:
         session = warm.choose(home.root, job, master=master, lakehouse=loaded.lakehouse, conf=site)
         if isinstance(session, warm.Session):
             code = submitted(session)
             if code != SessionUnusable.exit_code:
                 return code
-            sys.stderr.write(f"the warm session could not be used: {job.name} is submitted with a driver of its own\n")
             # Mostly it says that rows are many.
-            return submitted(None, many_rows=True)
+            session, many_rows = "it could not be used", True
         sys.stderr.write(f"no warm session, {session}: {job.name} is submitted with a driver of its own\n")
-    return submitted(None)
+    return submitted(None, many_rows=many_rows)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:

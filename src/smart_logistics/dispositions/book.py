@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 from unicodedata import category
 
-import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from smart_logistics.contracts.dispositions import APP, EXCURSION_DISPOSITIONS, Decision, Via
@@ -18,6 +17,7 @@ from smart_logistics.dispositions import chain, seen
 from smart_logistics.dispositions.chain import Anchor, Broken, Verdict
 from smart_logistics.errors import ConfigurationError, LakeDamaged, LockHeld
 from smart_logistics.lake import scanning, small, tables
+from smart_logistics.lake.conditions import ALL, Condition, Where
 
 MOST_REASON, MOST_KEY = 2_000, 200
 # On object storage no lock keeps a second writer out: whoever comes second reads again.
@@ -95,7 +95,7 @@ def decide(lakehouse: str, request: Request, *, now: datetime | None = None) -> 
 def entries(lakehouse: str, *, shipment_id: str | None = None, version: int | None = None) -> list[Row]:
     """Return the entries in their order, of one shipment or all, as of a version of the table or now."""
     found = tables.open_table(lakehouse, EXCURSION_DISPOSITIONS, version)
-    where = None if shipment_id is None else pc.field("shipment_id") == shipment_id
+    where: Where = ALL if shipment_id is None else [[("shipment_id", "=", shipment_id)]]
     rows = [] if found is None else _rows(lakehouse, EXCURSION_DISPOSITIONS, found, where)
     return sorted(rows, key=lambda row: int(row["entry_no"]))
 
@@ -120,13 +120,13 @@ def verify(lakehouse: str, *, version: int | None = None, expected: Anchor | Non
 def excursions(lakehouse: str, shipment_id: str, *, version: int | None = None) -> list[Row]:
     """Return a shipment's excursions in the order of their numbers."""
     found = tables.open_table(lakehouse, TEMPERATURE_EXCURSIONS, version)
-    where = pc.field("shipment_id") == shipment_id
+    where: Where = [[("shipment_id", "=", shipment_id)]]
     rows = [] if found is None else _rows(lakehouse, TEMPERATURE_EXCURSIONS, found, where)
     return sorted(rows, key=lambda row: int(row["excursion_no"]))
 
 
-def _rows(lakehouse: str, table: Table, found: DeltaTable, where: pc.Expression | None = None) -> list[Row]:
-    read: list[Row] = scanning.scan(lakehouse, table, found).to_table(filter=where).to_pylist()
+def _rows(lakehouse: str, table: Table, found: DeltaTable, where: Where = ALL) -> list[Row]:
+    read: list[Row] = scanning.rows(lakehouse, table, found, where).to_pylist()
     return read
 
 
@@ -145,13 +145,13 @@ def _facts(lakehouse: str, request: Request) -> Row:
     """Return what is written down about a request and of the excursion as it is now."""
     versions = {}
     found: dict[str, Row] = {}
-    same = pc.field("shipment_id") == request.shipment_id
-    for table, where in (
-        (TEMPERATURE_EXCURSIONS, same & (pc.field("excursion_no") == request.excursion_no)),
-        (SHIPMENT_ANALYTICS, same),
+    same: Condition = ("shipment_id", "=", request.shipment_id)
+    for table, conditions in (
+        (TEMPERATURE_EXCURSIONS, [same, ("excursion_no", "=", request.excursion_no)]),
+        (SHIPMENT_ANALYTICS, [same]),
     ):
         opened = tables.open_table(lakehouse, table)
-        rows = [] if opened is None else _rows(lakehouse, table, opened, where)
+        rows = [] if opened is None else _rows(lakehouse, table, opened, [conditions])
         if opened is None or not rows:
             raise NoSuchExcursion(
                 f"shipment {request.shipment_id!r} has no excursion {request.excursion_no}",

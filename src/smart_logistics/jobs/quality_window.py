@@ -136,7 +136,7 @@ class Window:
 
     @cached_property
     def facts(self) -> dict[str, dict[str, Any]]:
-        """All aggregates over what is new, by table; one Spark action."""
+        """All aggregates over what is new, by table."""
         frames = [facts.facts(self.new(table), table, _bounds(table)) for table in self.changed()]
         return facts.collected(frames, at_once=self.at_once)
 

@@ -32,10 +32,10 @@ def scan(lakehouse: str, table: Table, found: DeltaTable, where: Where = ALL) ->
     return found.to_pyarrow_dataset(filesystem=local, file_pruning_predicate=pruning(where))
 
 
-def dataset(lakehouse: str, table: Table, where: Where = ALL) -> Any:
-    """Return the table for Arrow to scan, like ``scan``, or None where it does not exist."""
+def dataset(lakehouse: str, table: Table) -> Any:
+    """Return the whole table for Arrow to scan, or None where it does not exist."""
     found = open_table(lakehouse, table)
-    return None if found is None else scan(lakehouse, table, found, where)
+    return None if found is None else scan(lakehouse, table, found)
 
 
 def rows(

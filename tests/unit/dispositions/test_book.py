@@ -15,6 +15,7 @@ from smart_logistics.cli.main import app
 from smart_logistics.contracts.dispositions import Decision
 from smart_logistics.dispositions import book, seen
 from smart_logistics.dispositions.book import ExcursionChanged, KeyTaken, NoSuchExcursion, WrongRequest
+from smart_logistics.lake.conditions import ALL
 from tests.unit.dispositions.ward import Ward, excursion
 
 EACH = 6
@@ -97,7 +98,7 @@ def test_without_a_lock_too(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None
     read = book._rows
     others = iter(["between", ""])
 
-    def overtaken(lakehouse, table, found, where=None):  # type: ignore[no-untyped-def]
+    def overtaken(lakehouse, table, found, where=ALL):  # type: ignore[no-untyped-def]
         rows = read(lakehouse, table, found, where)
         if table.name == "excursion_dispositions" and (key := next(others, "")):
             monkeypatch.setattr("smart_logistics.lake.tables.is_local", lambda _: False)
