@@ -33,14 +33,14 @@ $(VENV)/.installed: requirements/uv.txt requirements/airflow.txt pyproject.toml
 	@echo "Installing Airflow and the command line into $(VENV) (about 600 MB on disk)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3 -m venv failed: on Debian, apt install python3-venv" >&2; exit 1; }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
-	@$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes requirements/airflow.txt
+	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes requirements/airflow.txt
 	@$(THIS_PACKAGE) --python $(VENV)/bin/python
 	@rm -f $(VENV)/.dev-installed; touch $@
 
 $(SPARK)/.installed: requirements/spark.txt pyproject.toml | $(VENV)/.installed
 	@echo "Installing PySpark into $(SPARK) (a download of 450 MB the first time, about 750 MB on disk)"
 	@test -x $(SPARK)/bin/python || $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python $(SPARK)
-	@$(VENV)/bin/uv pip sync --quiet --python $(SPARK)/bin/python --require-hashes requirements/spark.txt
+	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(SPARK)/bin/python --require-hashes requirements/spark.txt
 	@$(THIS_PACKAGE) --python $(SPARK)/bin/python
 	@rm -f $(SPARK)/.dev-installed; touch $@
 

@@ -18,13 +18,14 @@ from smart_logistics import settings
 from smart_logistics.cli.run import DAG_ID
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.settings import REPOSITORY, Settings
-from smart_logistics.stack import connections
+from smart_logistics.stack import connections, java, spark
 from smart_logistics.stack.home import Home
 
 CONSOLE = REPOSITORY / ".venv" / "bin" / "logistics"
 _FOREIGN = ("LOGISTICS_", "AIRFLOW", "SPARK_", "PYSPARK_")
 _ENDED = ("success", "failed")
 _POLL_SECONDS = 0.5
+_ARCHIVE_SECONDS = 300.0
 # What is measured takes less than the first; in the second the scheduler has made its hourly run.
 _HOUR, _BEFORE_THE_HOUR, _AFTER_THE_HOUR = 3600, 240, 20
 
@@ -65,6 +66,27 @@ class Stack:
         if done.returncode:
             raise RuntimeError(f"logistics {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"[-4000:])
         return time.monotonic() - began
+
+    def start_with_archive(self) -> None:
+        """Start, and once more when the class-data archive is there: as every stack is but in its first minutes.
+
+        Left alone, the warm session starts again for it when nobody has come for five minutes; the others at the next
+        `up`.
+
+        Raises:
+            RuntimeError: it was not made in time.
+        """
+        self.must("up")
+        archive = spark.archive_of(self.settings, self.home, java.find(self.settings, self.home, self.environment))
+        if archive is None:  # this Java can have none
+            return
+        end = time.monotonic() + _ARCHIVE_SECONDS
+        while not archive.exists():
+            if time.monotonic() > end:
+                raise RuntimeError(f"no class-data archive in {archive.parent}")
+            time.sleep(1)
+        self.must("down")
+        self.must("up")
 
     @property
     def supervisor(self) -> int:

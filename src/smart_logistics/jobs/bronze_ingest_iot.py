@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pyarrow.compute as pc
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -35,17 +36,22 @@ from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
 from smart_logistics.sources.claim import Batch, SealedFile, claim, left_behind, unfinished
 from smart_logistics.sources.landing import Folders, batch_folders, eligible, is_zipped
-from smart_logistics.sources.telemetry_frame import FileToParse, parsed
+from smart_logistics.sources.telemetry_frame import FileToParse, at_hand, parsed
 from smart_logistics.sources.verdict import DUPLICATE, FAILED, LOADED, Outcome, shown, to_parse, verdicts
 
 OUTPUTS = (IOT_TELEMETRY, REJECTED_RECORDS, PROCESSED_FILES_LOG)
 _MOST_NAMES = 20
+# What is known of a whole file, in a row of its own.
+_OF_A_FILE = ["file_no", *Outcome._fields, "characters"]
 # More text than this is committed by Spark, however few the records: twenty thousand may be a third of a terabyte.
 _MOST_CHARACTERS = 64 * 2**20
+# Of files no larger than this the rows, where they are no larger than that, are parsed here: an executor would start a
+# Python for them that imports all of this again, and stay with it.
+_FEW_BYTES, _FEW_ROWS_BYTES = 4 * 2**20, 16 * 2**20
 
 
 class Parsed(NamedTuple):
-    """Kept rows of ``telemetry_frame``, what each file gave by its number, and how long all raw texts are."""
+    """Rows of ``telemetry_frame``, what each file gave by its number, and how long all raw texts are."""
 
     frame: DataFrame
     outcomes: dict[int, Outcome]
@@ -124,17 +130,24 @@ def _judged(lake: Lake, batch: Batch) -> Iterator[tuple[list[SealedFile], Parsed
 
 @contextmanager
 def _parsed(lake: Lake, files: Sequence[FileToParse]) -> Iterator[Parsed]:
-    """Parse files once. What they hold is kept on disk: in memory a few long records are too much for a small heap."""
-    if sum(file.size for file in files) > _MOST_CHARACTERS:
+    """Parse files once. What many hold is kept on disk: in memory a few long records are too much for a small heap."""
+    size = sum(file.size for file in files)
+    if size <= _FEW_BYTES and (rows := at_hand(files, _FEW_ROWS_BYTES)) is not None:
+        told = rows.filter(pc.is_valid(rows["found"])).select(_OF_A_FILE)
+        yield _with_outcomes(lake.frame_of(rows), told.to_pylist())
+        return
+    if size > _MOST_CHARACTERS:
         need_driver()
     frame = parsed(lake.spark, files).persist(StorageLevel.DISK_ONLY)
     try:
-        told = frame.filter(F.col("found").isNotNull()).select("file_no", *Outcome._fields, "characters")
-        found = told.collect() if files else []
-        outcomes = {row["file_no"]: Outcome(row["found"], row["rejected"], row["error"]) for row in found}
-        yield Parsed(frame, outcomes, sum(row["characters"] for row in found))
+        yield _with_outcomes(frame, frame.filter(F.col("found").isNotNull()).select(*_OF_A_FILE).collect())
     finally:
         frame.unpersist()
+
+
+def _with_outcomes(frame: DataFrame, told: Sequence[Any]) -> Parsed:
+    outcomes = {row["file_no"]: Outcome(row["found"], row["rejected"], row["error"]) for row in told}
+    return Parsed(frame, outcomes, sum(row["characters"] for row in told))
 
 
 def _commit(lake: Lake, batch: Batch, files: Sequence[SealedFile], rows: Parsed | None) -> None:

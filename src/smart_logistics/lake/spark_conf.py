@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Resolved once at install with these and nothing they drag in: Spark has the rest itself, in newer versions.
@@ -25,7 +26,7 @@ ON_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress":
 
 
 def job_properties(
-    jars: Path, scratch: Path, *, java_options: str = "", near: bool = True, stays: bool = False
+    jars: Path, scratch: Path, *, java_options: Sequence[str] = (), near: bool = True, stays: bool = False
 ) -> dict[str, str]:
     """Return what every session of ours is configured with.
 
@@ -37,7 +38,7 @@ def job_properties(
         stays: it lives for days, so that compiling its code well pays.
     """
     class_path = str(jars / "*")
-    options = " ".join(filter(None, [_SMALL_JVM, java_options]))
+    options = " ".join([_SMALL_JVM, *map(_as_word, java_options)])
     return {
         # Spark puts these first. They are apart, so that a job can be given others alone.
         **({} if stays else dict.fromkeys(_COMPILERS, _STARTS_FAST)),
@@ -79,6 +80,13 @@ def job_properties(
         # The kernel path needs jars that Spark does not bring; the classic one is complete.
         "spark.databricks.delta.v2.enableMode": "NONE",
     }
+
+
+def _as_word(option: str) -> str:
+    """Return an option as Spark finds it again where it splits a text of several."""
+    if shlex.quote(option) == option:
+        return option
+    return '"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def cluster_properties(master: str, *, python: str, cores: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Claimed telemetry files as one frame, parsed on the executors in Arrow batches of bounded size.
+"""Claimed telemetry files as rows, in Arrow batches: few are parsed in this process, many on the executors.
 
 Spark is never given a path: each task opens its files itself, under their safe names, so the batch's folder must be
 seen at the same path by driver and executors. Small files are bundled, so that ten thousand of them are a few tasks.
@@ -94,6 +94,17 @@ def parsed(spark: SparkSession, files: Sequence[FileToParse]) -> DataFrame:
                 yield from _batches([FileToParse(*file) for file in json.loads(tasks[number])])
 
     return spark.range(0, len(tasks), 1, max(1, len(tasks))).mapInArrow(parse, DDL)
+
+
+def at_hand(files: Sequence[FileToParse], most_bytes: int) -> pa.Table | None:
+    """Return what ``parsed`` would, parsed by this process; None where that is more than ``most_bytes`` of rows."""
+    batches, room = list[pa.RecordBatch](), most_bytes
+    for batch in _batches(files):
+        room -= batch.nbytes
+        if room < 0:
+            return None
+        batches.append(batch)
+    return pa.Table.from_batches(batches, _ARROW)
 
 
 def record_id(checksum: str, position: int) -> str:

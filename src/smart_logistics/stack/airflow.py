@@ -20,7 +20,7 @@ from smart_logistics.stack.credentials import FERNET_KEY, secret, write_private
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.ports import LOOPBACK, Ports
-from smart_logistics.stack.program import Program, configured_by, run
+from smart_logistics.stack.program import YIELDS, Program, configured_by, run
 from smart_logistics.stack.spark import processors, spark_python
 
 AIRFLOW_VERSION = "3.3.2"
@@ -239,7 +239,8 @@ def programs(home: Home, ports: Ports, environment: Mapping[str, str]) -> list[P
             surroundings,
             stop_seconds=40,
         ),
-        Program(DAG_PROCESSOR, (python, "-m", "airflow", "dag-processor"), surroundings),
+        # It reads the files again and again beside the jobs, and nobody waits for it.
+        Program(DAG_PROCESSOR, (python, "-m", "airflow", "dag-processor"), surroundings, niceness=YIELDS),
         Program(TRIGGERER, (python, "-m", "airflow", "triggerer", "--skip-serve-logs"), surroundings),
         Program(LOG_SERVER, logs, surroundings, port=ports["AIRFLOW_LOG_PORT"]),
     ]

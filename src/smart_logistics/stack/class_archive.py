@@ -25,6 +25,7 @@ SERVICE = "class-archive"
 REHEARSAL = Path(submit.__file__).with_name("rehearsal.py")
 # Of Java itself: what is ours is archived on top of it, and not every Java comes with one.
 _BASE = Path("lib", "server", "classes.jsa")
+# As little of the machine as nobody else wants.
 _NICENESS = 19
 
 
@@ -41,14 +42,25 @@ def place(home: Home, java: Java) -> Path | None:
     return home.class_archives / f"{mark.hexdigest()[:16]}.jsa"
 
 
-def used(archive: Path) -> str:
-    """Return the option of a JVM that takes its classes from ``archive``; nothing shows while that is not there."""
-    return f'"-XX:SharedArchiveFile={archive}"'
+def class_path(home: Home) -> str:
+    """Return the class path on which an archive fits: the one that Spark gives drivers and executors."""
+    spark = submit.spark_home()
+    (logging,) = (spark / "jars").glob("slf4j-api-*.jar")
+    return os.pathsep.join(map(str, (home.jars / "*", spark / "conf", logging, spark / "jars" / "*")))
 
 
-def made(archive: Path) -> str:
+def used(archive: Path) -> list[str]:
+    """Return the options of a JVM that takes its classes from ``archive``; nothing shows while that is not there.
+
+    It is mapped where it was made for. By default Java moves it elsewhere, and so writes to most of it: each JVM would
+    hold it alone.
+    """
+    return [f"-XX:SharedArchiveFile={archive}", "-XX:+UnlockDiagnosticVMOptions", "-XX:ArchiveRelocationMode=0"]
+
+
+def made(archive: Path) -> list[str]:
     """Return the option of the JVM that makes ``archive`` at its end, under a name of before."""
-    return f'"-XX:ArchiveClassesAtExit={_partial(archive)}"'
+    return [f"-XX:ArchiveClassesAtExit={_partial(archive)}"]
 
 
 def _partial(archive: Path) -> Path:
@@ -59,7 +71,7 @@ def program(home: Home, archive: Path, environment: Mapping[str, str]) -> Progra
     """Return what makes the archive, beside the services and after them."""
     script = (sys.executable, "-m", "smart_logistics.stack.class_archive")
     command = (*script, str(archive), str(home.rehearsal_properties), str(home.spark_scratch))
-    return Program(SERVICE, command, environment, stays=False)
+    return Program(SERVICE, command, environment, stays=False, niceness=_NICENESS)
 
 
 def make(archive: Path, properties: Path, scratch: Path) -> int:
@@ -82,12 +94,11 @@ def make(archive: Path, properties: Path, scratch: Path) -> int:
 
 
 def main() -> int:
-    """Make the archive with as little of the machine as nobody else wants."""
+    """Make the archive."""
     parser = argparse.ArgumentParser(prog="class_archive")
     for name in ("archive", "properties", "scratch"):
         parser.add_argument(name, type=Path)
     given = parser.parse_args()
-    os.nice(_NICENESS)
     return make(given.archive, given.properties, given.scratch)
 
 

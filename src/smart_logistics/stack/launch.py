@@ -1,6 +1,6 @@
 """Start a program so that it dies with whoever started it, and as another user if asked. Run as a script.
 
-usage: launch.py --death SIGNAL [--parent PID|PIDFILE] [--user NAME [--pass-through]] [--clean NAME,...]
+usage: launch.py --death SIGNAL [--parent PID|PIDFILE] [--user NAME [--pass-through]] [--clean NAME,...] [--nice N]
                  [--environment FILE --mark TEXT] -- PROGRAM ARGS...
 
 Standard library only, and nothing of this package: it replaces itself by PROGRAM within milliseconds.
@@ -72,10 +72,12 @@ def main() -> None:
     parser.add_argument("--user")
     parser.add_argument("--pass-through", action="store_true")
     parser.add_argument("--clean")
+    parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("--environment")
     parser.add_argument("--mark")  # says nothing here: a changed environment makes a changed command
     parser.add_argument("program", nargs="+")
     options = parser.parse_args()
+    os.nice(options.nice)
     environment = dict(os.environ)
     if options.environment:  # as the user who wrote it
         environment |= json.loads(Path(options.environment).read_text(encoding="utf-8"))

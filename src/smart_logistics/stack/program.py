@@ -18,6 +18,8 @@ LAUNCH = Path(__file__).with_name("launch.py")
 # Carried by every process of a stack, so that none is missed when it is taken down.
 MARKER = "SMART_LOGISTICS_STACK"
 _CODE = Path(__file__).parents[1]
+# Of what may wait while somebody else has little to do that cannot: who answers, schedules, and asks to be heard.
+YIELDS = 5
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Program:
         port: where it listens, if it does.
         path: of the page on that port, for people.
         launch: further words for the launcher, such as the user to become.
+        niceness: how far it stands behind the others where all want the processors; what it starts does, too.
         stays: it is a service; else it does something once, and is not started again when it has ended.
     """
 
@@ -44,6 +47,7 @@ class Program:
     port: int | None = None
     path: str | None = None
     launch: tuple[str, ...] = ()
+    niceness: int = 0
     stays: bool = True
 
     def environment_file(self, home: Home) -> Path:
@@ -59,7 +63,8 @@ class Program:
         mark = hashlib.sha256(self.environment_text().encode()).hexdigest()[:16]
         parent = ("--parent", str(home.supervisord_pid))
         surroundings = ("--environment", str(self.environment_file(home)), "--mark", mark)
-        return [*launched(self.stop_signal, *parent, *surroundings, *self.launch), *self.command]
+        behind = ("--nice", str(self.niceness)) if self.niceness else ()
+        return [*launched(self.stop_signal, *parent, *surroundings, *behind, *self.launch), *self.command]
 
     @property
     def url(self) -> str | None:

@@ -17,7 +17,7 @@ from smart_logistics.stack.credentials import secret, write_private
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
 from smart_logistics.stack.ports import LOOPBACK, Ports
-from smart_logistics.stack.program import Program, configured_by
+from smart_logistics.stack.program import YIELDS, Program, configured_by
 
 AUTHENTICATION = "spark-authenticate"
 SESSION = "spark-session"
@@ -91,11 +91,11 @@ def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -
         {"spark.authenticate": "true", "spark.authenticate.secret": secret(home, AUTHENTICATION)} if given else {}
     )
     # A URI: it needs no quoting, whatever the home's path is.
-    java_options = f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"
+    java_options = [f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"]
     archive = archive_of(settings, home, java)
     if archive is not None:
-        _write_rehearsal(home, f"{java_options} {class_archive.made(archive)}")
-        java_options = f"{java_options} {class_archive.used(archive)}"
+        _write_rehearsal(home, java_options + class_archive.made(archive))
+        java_options += class_archive.used(archive)
     # Where a job's driver is to be reached follows from its master, which a connection may change.
     jobs = partial(spark_conf.job_properties, home.jars, home.spark_scratch, java_options=java_options, near=False)
     cluster = spark_conf.cluster_properties(master_url(settings, ports), python=str(spark_python()), cores=processors())
@@ -127,7 +127,7 @@ def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -
         write_private(home.spark_daemon_properties, spark_conf.render(daemons))
 
 
-def _write_rehearsal(home: Home, java_options: str) -> None:
+def _write_rehearsal(home: Home, java_options: list[str]) -> None:
     """Write the properties of the rehearsal: those of a job, but for the option that makes the archive."""
     properties = spark_conf.job_properties(home.jars, home.spark_scratch, java_options=java_options)
     properties |= spark_conf.cluster_properties("local[2]", python=str(spark_python()), cores=2)
@@ -161,19 +161,22 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
         "PYSPARK_PYTHON": str(spark_python()),
     }
 
+    archive = archive_of(settings, home, java)
+    # What drivers load to talk to a master, the master loads, too.
+    archived = class_archive.used(archive) if archive else []
+
     def daemon(name: str, main: str, port: str, page: str, *arguments: str) -> Program:
         command = (
             *(java.binary, "-Xms32m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"),
-            *(f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}", "-Djava.net.preferIPv4Stack=true"),
-            *("-cp", str(spark_home() / "jars" / "*"), main),
+            *(f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}", "-Djava.net.preferIPv4Stack=true", *archived),
+            *("-cp", class_archive.class_path(home), main),
             *("--host", LOOPBACK, "--port", str(ports[port]), "--webui-port", str(ports[page])),
             *("--properties-file", str(home.spark_daemon_properties)),
             *arguments,
         )
-        return Program(name, command, environment, port=ports[page], path="/")
+        return Program(name, command, environment, port=ports[page], path="/", niceness=YIELDS)
 
     warm_session = has_session(settings)
-    archive = archive_of(settings, home, java)
     cores = str((_APPLICATIONS + warm_session) * processors())
     return [
         daemon("spark-master", "org.apache.spark.deploy.master.Master", "SPARK_PORT", "SPARK_UI_PORT"),
@@ -185,13 +188,14 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
             *("--cores", cores, "--memory", _WORKER_MEMORY, "--work-dir", str(home.spark_work)),
             master_url(settings, ports),
         ),
-        *([_session(home, environment)] if warm_session else []),
+        *([_session(home, archive, environment)] if warm_session else []),
         *([class_archive.program(home, archive, environment)] if archive else []),
     ]
 
 
-def _session(home: Home, environment: Mapping[str, str]) -> Program:
+def _session(home: Home, archive: Path | None, environment: Mapping[str, str]) -> Program:
     """Return the warm session: a driver as any other, that stays."""
-    command = (submit.SPARK_SUBMIT, "--properties-file", str(home.session_properties), str(warm.SCRIPT))
+    script = (str(warm.SCRIPT), *([str(archive)] if archive else []))
+    command = (submit.SPARK_SUBMIT, "--properties-file", str(home.session_properties), *script)
     surroundings = {"PYSPARK_DRIVER_PYTHON": str(spark_python()), **configured_by(home.session_properties)}
-    return Program(SESSION, command, {**environment, **surroundings})
+    return Program(SESSION, command, {**environment, **surroundings}, niceness=YIELDS)

@@ -63,8 +63,10 @@ class Site:
         assert list((self.home / "processing").iterdir()) == []
 
 
-@pytest.fixture
-def site(spark: SparkSession, tmp_path: Path) -> Site:
+@pytest.fixture(params=["parsed here", "parsed on executors"])
+def site(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Site:
+    if request.param == "parsed on executors":
+        monkeypatch.setattr(job, "_FEW_BYTES", -1)
     return Site(spark, tmp_path)
 
 

@@ -20,8 +20,11 @@ import sys
 from pyspark.sql import SparkSession
 
 spark = SparkSession.builder.getOrCreate()
-maps = open(f"/proc/{spark._jvm.ProcessHandle.current().pid()}/maps").read()
-sys.exit(0 if sys.argv[1] in maps else 9)
+maps = open(f"/proc/{spark._jvm.ProcessHandle.current().pid()}/maps").readlines()
+found = [int(line.split("-")[0], 16) for line in maps if sys.argv[1] in line]
+# Above all heaps Java has its place for classes; what it moves for chance's sake goes where the kernel says, far up.
+moved = [place for place in found if place >= 2**40]
+sys.exit(9 if not found else 8 if moved else 0)
 """
 
 

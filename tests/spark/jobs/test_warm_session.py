@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 
 from smart_logistics.errors import SessionUnusable
 from smart_logistics.jobs import catalog, marks, warm
+from smart_logistics.jobs.warm_session import Idle
 from tests.spark.jobs.warm_server import Server, serving
 
 READINGS = 40
@@ -109,3 +110,15 @@ def test_a_job_on_a_server_that_dies_ends_with_the_code_that_asks_for_a_driver(s
     done = server.run(catalog.BRONZE_INGEST_IOT, tmp_path)
     assert done.returncode == SessionUnusable.exit_code
     assert not (tmp_path / "lakehouse").exists()
+
+
+def test_it_starts_again_for_an_archive_that_came_later_when_nobody_has_come_for_long(tmp_path: Path) -> None:
+    archive = tmp_path / "classes.jsa"
+    before = time.time() - 60
+    idle = Idle(archive, started=before, since=1000.0)
+    assert not idle.is_time(1e6)  # it is not made yet
+    archive.touch()
+    assert idle.is_time(1e6)
+    assert not idle.is_time(1010.0)  # somebody was here ten seconds ago
+    assert not Idle(archive, started=time.time() + 60, since=1000.0).is_time(1e6)  # it has it already
+    assert not Idle(None, started=before, since=1000.0).is_time(1e6)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smart_logistics import settings
+from smart_logistics.jobs import submit
 from smart_logistics.settings import Settings
 from smart_logistics.stack import class_archive, doctor, ports, spark
 from smart_logistics.stack.home import Home
@@ -62,11 +63,26 @@ def test_driver_and_executor_take_it_and_its_maker_runs_once(
     archive = class_archive.place(home, java)
     lines = [line for line in home.spark_properties.read_text().splitlines() if "extraJavaOptions" in line]
     assert len(lines) == 2
-    assert all(line.endswith(f'"-XX:SharedArchiveFile={archive}"') for line in lines)
+    assert archive is not None
+    assert all(shlex.split(line)[-3:] == class_archive.used(archive) for line in lines)
     assert "SharedArchiveFile" not in home.rehearsal_properties.read_text()
     maker = [one for one in spark.programs(given, home, chosen, java) if one.name == class_archive.SERVICE]
     assert "autorestart=false" in render(home, maker)
     assert "spark.authenticate" not in " ".join(maker[0].command)
+
+
+def test_the_daemons_take_it_on_the_class_path_it_was_made_for(
+    given: Settings, home: Home, java: Java, jar: Path
+) -> None:
+    chosen, archive = ports.choose(given, home), class_archive.place(home, java)
+    spark.write_properties(given, home, chosen, java)
+    for name in ("spark-master", "spark-worker"):
+        (one,) = (one for one in spark.programs(given, home, chosen, java) if one.name == name)
+        words = list(one.command)
+        assert f"-XX:SharedArchiveFile={archive}" in words
+        first, *others = words[words.index("-cp") + 1].split(os.pathsep)
+        assert first == str(home.jars / "*")
+        assert others[-1] == str(submit.spark_home() / "jars" / "*")
 
 
 def test_a_rehearsal_that_fails_leaves_no_archive_and_the_one_of_before(

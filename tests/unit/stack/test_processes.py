@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -114,6 +115,16 @@ def test_killing_up_halfway_leaves_nothing_running(home: Home) -> None:
     up.send_signal(signal.SIGKILL)
     up.wait()
     assert until(lambda: leftovers(home) == [])
+
+
+def test_what_may_wait_stands_behind_the_others(home: Home) -> None:
+    behind = replace(sleeper(home), niceness=7)
+    guard, supervisor = start(home, [behind])
+    try:
+        pid = supervisor.processes()[behind.name]["pid"]
+        assert until(lambda: psutil.Process(pid).nice() == psutil.Process().nice() + 7)
+    finally:
+        guard.undo()
 
 
 @LINUX
