@@ -143,6 +143,8 @@ def _hour(spark: SparkSession, place: Place, copy: Path, now: datetime) -> dict[
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(place.root, copy)
     next_hour(copy / "landing", place.dsn, now)
+    # The copy of a year is ten times as large, and the kernel writing it would be there beside the jobs.
+    os.sync()
     costs, told = _run(spark, copy, place.dsn, "run")
     if told["bronze_ingest_iot"]["rows"] != READINGS or told["bronze_ingest_sql"]["rows"] < ROWS_CHANGED:
         raise RuntimeError(f"the hour did not come as it should: {told}")

@@ -177,6 +177,8 @@ def main() -> None:
     wanted = rounds.options(__doc__, rounds=5).parse_args()
     with of_its_own() as stack:
         stack.start_with_archive()
+        with stack.api() as api:
+            quiet(api)  # the hourly run would take what is seeded, and the first run wait for more
         stack.must("seed")
         rounds.say("first run, of the sample fleet", stack.must("run"))
         hour = Hour(stack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -12,6 +13,8 @@ from smart_logistics.orchestration.run_end import heal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+_NICENESS = 10
 
 
 class StartOperator(BaseOperator):
@@ -36,8 +39,9 @@ def make_good(context: Context) -> None:
     """Record and tell what a crash has cost, and look how old Gold is; for a dry run nothing.
 
     Airflow calls it when the task has succeeded: the run goes on meanwhile. Whatever keeps it from its end, the next
-    run or the watch does it again.
+    run or the watch does it again. It stands behind the tasks that have begun, which want the processors more.
     """
+    os.nice(_NICENESS)
     if not requests.asked(context).dry_run:
         heal()
         deadlines.look_at_gold(context["dag"].dag_id, settings.load())
