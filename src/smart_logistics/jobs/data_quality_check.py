@@ -65,7 +65,7 @@ def plan(ctx: Context) -> Mapping[str, object]:
 def _since_the_last(ctx: Context) -> Window:
     """Return what is new since the last check that did not fail."""
     still = Still(ctx.lake.spark, ctx.lake.root, ctx.lake.job)
-    return Window(still, metrics.seen_before(still.state(DQ_METRICS).delta, ctx.run_id, ctx.lake.job))
+    return Window(still, metrics.seen_before(ctx.lake.root, still.state(DQ_METRICS).delta, ctx.run_id, ctx.lake.job))
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ def _sizes(window: Window) -> Iterator[Outcome]:
 
 def _rows(window: Window, *, may_go: bool) -> Iterator[Outcome]:
     """Count all rows, and compare with the check before: between the two only runs may have made a difference."""
-    before = values_at(window.lake.state(DQ_METRICS).delta, checks.ROWS.name, instant(window.seen))
+    before = values_at(window.lake.root, window.lake.state(DQ_METRICS).delta, checks.ROWS.name, instant(window.seen))
     for table in declared.COUNTED:
         rows = window.lake.state(table).rows
         yield Outcome(table, checks.ROWS, rows)
@@ -216,7 +216,7 @@ def _ages(window: Window, now: datetime) -> Iterator[Outcome]:
 
 def _volumes(window: Window, now: datetime, run_id: str) -> Iterator[Outcome]:
     """How much came, against the runs of the last week in which anything came."""
-    past = past_values(window.lake.state(DQ_METRICS).delta, checks.NEW_ROWS.name, run_id, now)
+    past = past_values(window.lake.root, window.lake.state(DQ_METRICS).delta, checks.NEW_ROWS.name, run_id, now)
     for table in declared.VOLUMES:
         count = window.count(table)
         yield Outcome(table, checks.NEW_ROWS, count)

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from smart_logistics.contracts.ops import DQ_METRICS
-from smart_logistics.lake import tables
+from smart_logistics.lake import scanning, tables
+from smart_logistics.lake.conditions import Condition
 from smart_logistics.lake.tables import instant
 
 # The run ids of audits begin so.
@@ -37,12 +37,15 @@ def _since(app: str) -> str:
     return f"{app}.since"
 
 
-def seen_before(recorded: DeltaTable | None, run_id: str, app: str) -> int:
-    """Return the stamp up to which ``app`` had checked everything before this run did; 0 where it never had."""
+def seen_before(lakehouse: str, recorded: DeltaTable | None, run_id: str, app: str) -> int:
+    """Return the stamp up to which ``app`` had checked everything before this run did; 0 where it never had.
+
+    ``recorded`` is the open table here and below, None where there is none.
+    """
     if recorded is None:
         return 0
     seen = recorded.transaction_version(app) or 0
-    if seen and _rows(recorded, (pc.field("run_id") == run_id) & _recorded_at(instant(seen))):
+    if seen and _rows(lakehouse, recorded, [("run_id", "=", run_id), ("checked_at", "=", instant(seen))]):
         return recorded.transaction_version(_since(app)) or 0
     return seen
 
@@ -66,45 +69,39 @@ def replace(lakehouse: str, run_id: str, rows: list[dict[str, Any]], progress: P
 
 
 def past_values(
-    recorded: DeltaTable | None, check_name: str, run_id: str, now: datetime
+    lakehouse: str, recorded: DeltaTable | None, check_name: str, run_id: str, now: datetime
 ) -> Mapping[tuple[str, str], Sequence[float]]:
     """Return the values of a check in the last week's other runs, oldest first, by (layer, table name)."""
-    wanted = (
-        (pc.field("check_name") == check_name)
-        & (pc.field("run_id") != run_id)
-        & (pc.field("checked_at") > pa.scalar(now - _MEMORY, pa.timestamp("us", "UTC")))
-    )
+    wanted: list[Condition] = [("check_name", "=", check_name), ("checked_at", ">", now - _MEMORY)]
+    rows = [row for row in _rows(lakehouse, recorded, wanted) if row["run_id"] != run_id]
     past: dict[tuple[str, str], list[float]] = {}
-    for row in sorted(_rows(recorded, wanted), key=lambda row: row["checked_at"]):
+    for row in sorted(rows, key=lambda row: row["checked_at"]):
         past.setdefault((row["layer"], row["table_name"]), []).append(row["value"])
     return past
 
 
-def values_at(recorded: DeltaTable | None, check_name: str, checked_at: datetime) -> Mapping[tuple[str, str], float]:
+def values_at(
+    lakehouse: str, recorded: DeltaTable | None, check_name: str, checked_at: datetime
+) -> Mapping[tuple[str, str], float]:
     """Return the values of a check by (layer, table name), as they were recorded at one moment."""
-    wanted = (pc.field("check_name") == check_name) & _recorded_at(checked_at)
-    return {(row["layer"], row["table_name"]): row["value"] for row in _rows(recorded, wanted)}
-
-
-def _recorded_at(checked_at: datetime) -> pc.Expression:
-    return pc.field("checked_at") == pa.scalar(checked_at, pa.timestamp("us", "UTC"))
+    wanted: list[Condition] = [("check_name", "=", check_name), ("checked_at", "=", checked_at)]
+    return {(row["layer"], row["table_name"]): row["value"] for row in _rows(lakehouse, recorded, wanted)}
 
 
 def warnings(lakehouse: str, run_id: str) -> list[dict[str, Any]]:
     """Return what warned in a run, as rows of ``ops.dq_metrics``."""
-    wanted = (pc.field("run_id") == run_id) & (pc.field("status") == "warn")
-    rows = _rows(tables.open_table(lakehouse, DQ_METRICS), wanted, DQ_METRICS.column_names)
+    wanted: list[Condition] = [("run_id", "=", run_id), ("status", "=", "warn")]
+    rows = _rows(lakehouse, tables.open_table(lakehouse, DQ_METRICS), wanted, DQ_METRICS.column_names)
     return sorted(rows, key=lambda row: tuple(row[name] for name in DQ_METRICS.key))
 
 
 def _rows(
+    lakehouse: str,
     recorded: DeltaTable | None,
-    wanted: pc.Expression,
-    columns: Sequence[str] = ("layer", "table_name", "value", "checked_at"),
+    wanted: Sequence[Condition],
+    columns: Sequence[str] = ("run_id", "layer", "table_name", "value", "checked_at"),
 ) -> list[dict[str, Any]]:
     if recorded is None:
         return []
-    rows: list[dict[str, Any]] = (
-        recorded.to_pyarrow_dataset().to_table(columns=list(columns), filter=wanted).to_pylist()
-    )
+    rows: list[dict[str, Any]] = scanning.rows(lakehouse, DQ_METRICS, recorded, [wanted], columns).to_pylist()
     return rows

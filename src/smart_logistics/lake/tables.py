@@ -37,6 +37,8 @@ _CONFIGURATION = {
 # Statistics are kept of the first 32 columns otherwise, and what is new in a table is found by one of the last.
 _OF_WIDE_TABLES = {"delta.dataSkippingNumIndexedCols": "-1"}
 _MOST_INDEXED = 32
+# Where this process has seen a table.
+_seen: set[str] = set()
 
 
 def is_local(lakehouse: str) -> bool:
@@ -82,10 +84,13 @@ def arrow_schema(table: Table) -> pa.Schema:
 def ensure(lakehouse: str, table: Table, *, locked: bool = False) -> None:
     """Create the table empty, with its constraints, where there is none yet. Idempotent.
 
-    A table made by someone else meanwhile is kept. ``locked`` says that the caller holds the table's lock.
+    A table made by someone else meanwhile is kept. ``locked`` says that the caller holds the table's lock. What was
+    seen to be there is only asked for its log afterwards: a job asks for some tables ten times.
     """
     location = uri(lakehouse, table)
     if is_local(lakehouse):
+        if location in _seen and Path(location, "_delta_log").is_dir():
+            return
         Path(location).mkdir(parents=True, exist_ok=True)
     found = DeltaTable.create(
         location,
@@ -100,6 +105,7 @@ def ensure(lakehouse: str, table: Table, *, locked: bool = False) -> None:
     if found.version() == 0 and table.constraints:
         with nullcontext() if locked else writing(lakehouse, table):
             _constrain(lakehouse, table)
+    _seen.add(location)
 
 
 def _configuration(table: Table) -> dict[str, str]:
