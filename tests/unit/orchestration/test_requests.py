@@ -82,6 +82,8 @@ def test_a_window_is_whole_days_in_utc() -> None:
 def test_the_first_task_refuses_a_request_and_heals_nothing_in_a_dry_run(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     monkeypatch.setattr(connections, "check", lambda: done.append("checked"))
+    # It is meant for the task's process, and this one cannot take it back.
+    monkeypatch.setattr(start.os, "nice", lambda steps: done.append("stood back") if steps > 0 else None)
     monkeypatch.setattr(start, "heal", lambda: done.append("healed"))
     monkeypatch.setattr(deadlines, "look_at_gold", lambda dag_id, _: done.append(f"looked at {dag_id}"))
     task = StartOperator(task_id="start", dag=None)
@@ -93,9 +95,9 @@ def test_the_first_task_refuses_a_request_and_heals_nothing_in_a_dry_run(monkeyp
     # Airflow calls these once the run goes on.
     (behind,) = task.on_success_callback
     behind({"params": filled(dry_run=True), "dag": SimpleNamespace(dag_id="d")})
-    assert done == ["checked"]
+    assert done == ["checked", "stood back"]
     behind({"params": filled(), "dag": SimpleNamespace(dag_id="d")})
-    assert done == ["checked", "healed", "looked at d"]
+    assert done == ["checked", "stood back", "stood back", "healed", "looked at d"]
 
 
 def test_a_dry_run_waits_for_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
