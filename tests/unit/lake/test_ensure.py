@@ -19,10 +19,11 @@ def made(root: Path) -> int:
     return DeltaTable(tables.uri(str(root), IOT_TELEMETRY)).version()
 
 
-def test_a_table_that_was_removed_is_made_again(tmp_path: Path) -> None:
-    first = made(tmp_path)
-    shutil.rmtree(tables.uri(str(tmp_path), IOT_TELEMETRY))
-    assert made(tmp_path) == first
+def test_in_a_lakehouse_that_was_removed_it_is_made_again(tmp_path: Path) -> None:
+    root = tmp_path / "lakehouse"
+    first = made(root)
+    shutil.rmtree(root)
+    assert made(root) == first
 
 
 def test_what_was_seen_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
