@@ -58,9 +58,21 @@ def fill(folder: Path, trucks: int, days: list[datetime]) -> None:
         shutil.rmtree(folder / "day")
         rounds.say(f"day {number + 1} of {len(days)} filled")
     fleet_day.carry(ours, trucks, {start: stamp_of(start) + 1 for start in days})
+    _figures_made(ours, stamp_of(days[-1]) + 2)
     with tables.writing(str(ours), gold.SHIPMENT_ANALYTICS):
         # Without it the next run would judge all shipments again.
         tables.set_property(str(ours), gold.SHIPMENT_ANALYTICS, gold.HOLD_PROPERTY, str(HOLD_MINUTES))
+
+
+def _figures_made(ours: Path, stamp: int) -> None:
+    """Say that the figures by day were made up to ``stamp``; their rows of the days before nobody asks for.
+
+    Without it the next run would judge the shipments of the whole month: Gold is as far as the last of its tables.
+    """
+    for table in gold.TABLES:
+        if table not in (gold.TEMPERATURE_EXCURSIONS, gold.SHIPMENT_ANALYTICS):
+            with tables.writing(str(ours), table):
+                tables.advance(str(ours), table, app="gold_aggregate", stamp=stamp)
 
 
 def copied(source: Path, target: Path) -> None:

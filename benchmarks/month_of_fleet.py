@@ -42,7 +42,7 @@ def _measure(wanted: argparse.Namespace, folder: Path) -> None:
     fleet_day.land(new, trucks, start)
     fleet_day.carry(folder / "ours", trucks, {start: month_history.stamp_of(start)}, masters=False)
     sides = {
-        "the jobs": lambda _: _ours(folder, new, wanted.memory),
+        "the jobs": lambda _: _ours(folder, new, wanted.memory, most_shipments=2 * trucks * fleet_day.A_TRUCK),
         "the naive pipeline": lambda _: _naive(folder, wanted.memory),
     }
     # A warm-up would take as long as the measurement, and what it would warm is a small part of that.
@@ -55,7 +55,7 @@ def _measure(wanted: argparse.Namespace, folder: Path) -> None:
     figures.dump([figures.times_faster("P4", found["the jobs"], found["the naive pipeline"])], wanted.out)
 
 
-def _ours(folder: Path, new: Path, memory: str) -> float:
+def _ours(folder: Path, new: Path, memory: str, *, most_shipments: int) -> float:
     place = folder / "run"
     month_history.copied(folder / "ours", place / submitted.LAKEHOUSE)
     for name in (submitted.LANDING, "archive", "failed", "processing"):
@@ -66,6 +66,8 @@ def _ours(folder: Path, new: Path, memory: str) -> float:
         done = submitted.run(job, place, memory=memory, many_rows=True, SETTLE_SECONDS="0")
         rounds.say(f"{job.name}, peak {done.peak_bytes / 1e9:.1f} GB, {dict(done.told)}", done.seconds)
         total += done.seconds
+        if int(done.told.get("shipments", 0)) > most_shipments:
+            raise RuntimeError(f"the history is not as a month of runs leaves it: {done.told} for a day's news")
     return total
 
 
