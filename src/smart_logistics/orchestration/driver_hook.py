@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.configuration import conf as airflow_conf
 from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, Connection
 from airflow.security.kerberos import renew_from_kt
 
 from smart_logistics.errors import ConfigurationError, EnvironmentFault, LakeUnavailable
@@ -52,6 +52,15 @@ class DriverHook(SparkSubmitHook):
         # Told once of the driver in the cluster (see ``in_cluster``), before anything can befall this process.
         self.identified: Callable[[str], None] = lambda _: None
         self._is_over = False
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """Return a connection.
+
+        Raises:
+            ConfigurationError: it is missing. The provider would submit to yarn.
+        """
+        return connections.required(conn_id)
 
     def _get_spark_binary_path(self) -> list[str]:
         given = self._connection["spark_binary"]

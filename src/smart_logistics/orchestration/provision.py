@@ -134,7 +134,7 @@ def provision(loaded: Settings, folder: Path = FOLDER) -> None:
     """
     from airflow.utils.session import create_session
 
-    from smart_logistics.orchestration.connections import check_backend
+    from smart_logistics.orchestration.start_check import check_backend
 
     kept, rows = connections(config_files.DATABASE, loaded, folder=folder), variables(loaded, folder)
     check_backend()

@@ -97,16 +97,15 @@ class SparkJobOperator(SparkSubmitOperator):
         # Airflow's supervisor can be killed, too, and a driver that is silent would not make this process notice.
         tether.die_with_parent(os.getppid())
         submit.spark_home()
-        # The provider would submit to yarn where the connection is missing.
-        connections.required(connections.SPARK)
-        hook = self._hook = self._get_hook()
-        hook.require_possible()
         whose = _instance(context)
+        with connections.asked_once():
+            hook = self._hook = self._get_hook()
+            hook.require_possible()
+            hook.session = connections.warm_session(self.job, hook.master, hook.is_cluster_mode)
         predecessor.end(whose, lambda run_id: _is_running(context, run_id))
         if hook.is_cluster_mode and (driver := context["task_state_store"].get(_IN_CLUSTER)):
             # The one of an earlier try that was itself killed. Of a hook of its own: the provider's holds one driver.
             self._get_hook().end_in_cluster(str(driver))
-        hook.session = connections.warm_session(self.job, hook.master, hook.is_cluster_mode)
         if hook.session is not None:
             try:
                 return self._submitted(context, hook, whose)

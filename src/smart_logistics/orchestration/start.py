@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from smart_logistics import settings
-from smart_logistics.orchestration import connections, deadlines, requests
+from smart_logistics.orchestration import deadlines, requests, start_check
 from smart_logistics.orchestration.run_end import heal
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class StartOperator(BaseOperator):
                 asked of the run does not go together.
         """
         request = requests.asked(context)
-        connections.check()
+        start_check.check()
         self.log.info("asked for: %s", request)
 
 

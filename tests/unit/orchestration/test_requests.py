@@ -15,7 +15,7 @@ from smart_logistics.cli.run_watch import plan_lines
 from smart_logistics.errors import ConfigurationError
 from smart_logistics.jobs import catalog
 from smart_logistics.jobs.request import DRY_RUN, FIELDS, FROM_DAY, REFRESH, TO_DAY, USUAL, Request
-from smart_logistics.orchestration import connections, deadlines, requests, start
+from smart_logistics.orchestration import connections, deadlines, requests, start, start_check
 from smart_logistics.orchestration.sensor import LandingSensor
 from smart_logistics.orchestration.spark_job import template_arguments
 from smart_logistics.orchestration.start import StartOperator
@@ -81,7 +81,7 @@ def test_a_window_is_whole_days_in_utc() -> None:
 
 def test_the_first_task_refuses_a_request_and_heals_nothing_in_a_dry_run(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(connections, "check", lambda: done.append("checked"))
+    monkeypatch.setattr(start_check, "check", lambda: done.append("checked"))
     # It is meant for the task's process, and this one cannot take it back.
     monkeypatch.setattr(start.os, "nice", lambda steps: done.append("stood back") if steps > 0 else None)
     monkeypatch.setattr(start, "heal", lambda: done.append("healed"))

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
 
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError
-from smart_logistics.orchestration import access, config_files, connections, provision
+from smart_logistics.orchestration import access, config_files, connections, provision, start_check
 from smart_logistics.settings import Kind
 
 DSN = "postgresql://u:canary@db.example.com/d"
@@ -44,7 +44,7 @@ def check(monkeypatch: pytest.MonkeyPatch, given: dict[str, dict[str, Any]]) -> 
         known = {name: value for name, value in fields.items() if name != "description"}
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(known))
     try:
-        connections.check()
+        start_check.check()
     except ConfigurationError as error:
         found = error
     else:
@@ -157,7 +157,7 @@ def test_a_secrets_backend_that_fails_is_told_though_airflow_passes_over_it(
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", backend)
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps({"connections_file_path": str(file)}))
     with pytest.raises(ConfigurationError, match=said) as refused:
-        connections.check_backend()
+        start_check.check_backend()
     assert "LOGISTICS_SECRETS_BACKEND" in refused.value.remedy
 
 
@@ -165,7 +165,7 @@ def test_arguments_that_a_backend_does_not_take_are_told(monkeypatch: pytest.Mon
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", FILE_BACKEND)
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", '{"url": "https://canary"}')
     with pytest.raises(ConfigurationError, match="does not work: TypeError") as refused:
-        connections.check_backend()
+        start_check.check_backend()
     assert "canary" not in str(refused.value)
 
 
@@ -182,3 +182,27 @@ def test_a_callback_to_which_airflow_shows_no_variable_asks_the_api(monkeypatch:
     monkeypatch.setattr(connections.Variable, "get", denied)
     monkeypatch.setattr(access, "api", api)
     assert connections.lakehouse() == "/the/tables"
+
+
+def test_within_a_task_s_start_each_connection_and_variable_is_asked_for_once(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    """Each is a request to Airflow's API; afterwards an edit is seen."""
+    asked: list[str] = []
+    real = {"connection": connections.Connection.get, "variable": connections.Variable.get}
+
+    def noted(kind: str, name: str) -> Any:
+        asked.append(name)
+        return real[kind](name)
+
+    monkeypatch.setattr(connections.Connection, "get", lambda name: noted("connection", name))
+    monkeypatch.setattr(connections.Variable, "get", lambda name: noted("variable", name))
+    assert check(monkeypatch, given) == ""
+    assert len(asked) > 10
+    assert sorted(asked) == sorted(set(asked))
+    with connections.asked_once():
+        assert connections.optional("of_nobody") is None
+        assert connections.optional("of_nobody") is None
+    assert asked.count("of_nobody") == 1
+    monkeypatch.setenv("AIRFLOW_VAR_LOGISTICS_SETTLE_SECONDS", "61")
+    assert connections.setting("SETTLE_SECONDS") == 61
