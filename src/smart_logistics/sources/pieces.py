@@ -67,7 +67,7 @@ def _lines(first: bytes, chunks: Iterator[bytes], content: Content) -> Iterator[
             elif len(line) > MAX_RECORD_BYTES:
                 yield from _line(Kept(line))
             elif not is_blank(line):
-                yield _record(line.removesuffix(b"\r"))
+                yield record(line.removesuffix(b"\r"))
         if last:
             rest.add(last)
     if content.damage is None:
@@ -80,19 +80,20 @@ def _line(line: Kept) -> Iterator[Piece]:
     if line.is_long and not line.is_blank:
         yield Piece(line.text, None, "too long" + line.note)
     elif not line.is_blank:
-        yield _record(line.data.removesuffix(b"\r"))
+        yield record(line.data.removesuffix(b"\r"))
 
 
 def _last_line(line: Kept, damage: str) -> Iterator[Piece]:
     """What follows the last line end of a damaged file: a record where it is complete, then the rest as one more."""
-    piece = Piece(line.text, None, "too long" + line.note) if line.is_long else _record(line.data)
+    piece = Piece(line.text, None, "too long" + line.note) if line.is_long else record(line.data)
     if piece.value is not None:
         yield piece
         piece = Piece("", None, damage)
     yield piece._replace(malformed=f"{damage}{line.note}")
 
 
-def _record(line: bytes) -> Piece:
+def record(line: bytes) -> Piece:
+    """Read one line of a file of lines, without its line end, not blank and no longer than a record may be."""
     try:
         text = line.decode()
     except UnicodeDecodeError as error:

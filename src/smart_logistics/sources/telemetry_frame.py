@@ -1,5 +1,7 @@
 """Claimed telemetry files as rows, in Arrow batches: few are parsed in this process, many on the executors.
 
+Lines of a plain form are read in vectors (``plain_lines``), everything else record by record; the rows are the same.
+
 Spark is never given a path: each task opens its files itself, under their safe names, so the batch's folder must be
 seen at the same path by driver and executors. Small files are bundled, so that ten thousand of them are a few tasks.
 """
@@ -7,16 +9,20 @@ seen at the same path by driver and executors. Small files are bundled, so that 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
+from smart_logistics.sources import plain_lines
 from smart_logistics.sources.content import FileContent
+from smart_logistics.sources.pieces import Piece, record
+from smart_logistics.sources.raw import is_blank
 from smart_logistics.sources.telemetry import Fields, fields
 from smart_logistics.sources.telemetry_file import FileRecords
 
@@ -50,12 +56,15 @@ _ARROW = pa.schema(
         ("characters", pa.int64()),
     ]
 )
+_RAW_PAYLOAD, _MALFORMED = _ARROW.get_field_index("raw_payload"), _ARROW.get_field_index("malformed")
 _NOTHING = Fields(None, None, None, None, None, None, None, None)
 _BATCH_ROWS = 10_000
 _BATCH_CHARACTERS = 4 * 2**20
 _BUNDLE_BYTES = 32 * 2**20
 # Opening a file costs about as much as parsing this much of one.
 _OPEN_COST_BYTES = 2**14
+# Vectors are worth their own cost from some two hundred records on; and what is read in them is in memory as a whole.
+_VECTORS_FROM_BYTES, _VECTORS_TO_BYTES = 2**15, 16 * 2**20
 
 
 class FileToParse(NamedTuple):
@@ -113,11 +122,71 @@ def record_id(checksum: str, position: int) -> str:
 
 
 def _batches(files: Sequence[FileToParse]) -> Iterator[pa.RecordBatch]:
+    one_by_one: list[FileToParse] = []
+    for file in files:
+        batches = _in_vectors(file)
+        if batches is None:
+            one_by_one.append(file)
+        else:
+            yield from batches
+    yield from _bundled(_rows(one_by_one))
+
+
+def _in_vectors(file: FileToParse) -> list[pa.RecordBatch] | None:
+    """Return a file's rows where most of it can be read in vectors; None where it is for ``FileRecords`` to read."""
+    lines = _lines(file)
+    wanted = plain_lines.pattern(lines[0]) if lines else None
+    if wanted is None:
+        return None
+    batches: list[pa.RecordBatch] = []
+    others: list[tuple[Any, ...]] = []
+    characters = 0
+    for start in range(0, len(lines), _BATCH_ROWS):
+        part = pa.array(lines[start : start + _BATCH_ROWS], pa.binary())
+        is_plain, columns = plain_lines.columns(part, wanted)
+        positions = pa.array(range(start + 1, start + 1 + len(part)), pa.int64())
+        batches.append(_filled(file, columns | {"position": positions.filter(is_plain)}))
+        characters += pc.sum(pc.binary_length(columns["raw_payload"])).as_py() or 0
+        left = pc.indices_nonzero(pc.invert(is_plain)).to_pylist()
+        others += (_row(file, start + n + 1, record(lines[start + n].removesuffix(b"\r"))) for n in left)
+        if sum(map(len, batches)) < len(others):
+            return None  # hardly plain, or a file without one readable record, which has failed
+    rejected = sum(row[_MALFORMED] is not None for row in others)
+    characters += sum(len(row[_RAW_PAYLOAD]) for row in others)
+    others.append(_of_file(file, len(lines), rejected, None, characters))
+    return [*batches, *_bundled(iter(others))]
+
+
+def _lines(file: FileToParse) -> list[bytes]:
+    """Return the lines of an undamaged file that are not blank; none where it is small, large or of short lines."""
+    content, data, room = _opener(file)(), bytearray(), _VECTORS_TO_BYTES
+    if not _VECTORS_FROM_BYTES <= file.size <= room:
+        return []
+    for chunk in content:
+        data += chunk
+        if len(data) > room:
+            return []
+    if content.damage or data.count(b"\n") * plain_lines.LEAST_BYTES > len(data):
+        return []
+    return [line for line in bytes(data).split(b"\n") if not is_blank(line)]
+
+
+def _filled(file: FileToParse, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    count = len(columns["position"])
+    same: dict[str, Any] = {"file_no": file.number, "source_file": file.name}
+    arrays = [
+        columns[field.name] if field.name in columns else pa.repeat(pa.scalar(same.get(field.name), field.type), count)
+        for field in _ARROW
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
+
+
+def _bundled(all_rows: Iterator[tuple[Any, ...]]) -> Iterator[pa.RecordBatch]:
     rows: list[tuple[Any, ...]] = []
     room = _BATCH_CHARACTERS
-    for row in _rows(files):
+    for row in all_rows:
         rows.append(row)
-        room -= len(row[10] or "")
+        room -= len(row[_RAW_PAYLOAD] or "")
         if room < 0 or len(rows) == _BATCH_ROWS:
             yield _arrow(rows)
             rows, room = [], _BATCH_CHARACTERS
@@ -133,13 +202,21 @@ def _arrow(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
 def _rows(files: Sequence[FileToParse]) -> Iterator[tuple[Any, ...]]:
     for file in files:
         records, characters = FileRecords(_opener(file)), 0
-        for position, (text, value, malformed) in records:
-            columns = _NOTHING if value is None else fields(value)
-            identity = None if malformed is None else record_id(file.md5, position)
-            characters += len(text)
-            yield (file.number, position, *columns, text, file.name, identity, malformed, None, None, None, None)
-        counts = (records.found, records.rejected, records.error, characters)
-        yield (file.number, None, *_NOTHING, None, file.name, None, None, *counts)
+        for position, piece in records:
+            characters += len(piece.text)
+            yield _row(file, position, piece)
+        yield _of_file(file, records.found, records.rejected, records.error, characters)
+
+
+def _row(file: FileToParse, position: int, piece: Piece) -> tuple[Any, ...]:
+    text, value, malformed = piece
+    columns = _NOTHING if value is None else fields(value)
+    identity = None if malformed is None else record_id(file.md5, position)
+    return (file.number, position, *columns, text, file.name, identity, malformed, None, None, None, None)
+
+
+def _of_file(file: FileToParse, *counts: int | str | None) -> tuple[Any, ...]:
+    return (file.number, None, *_NOTHING, None, file.name, None, None, *counts)
 
 
 def _opener(file: FileToParse) -> Callable[[], FileContent]:
