@@ -1,14 +1,17 @@
 """What processes hold and which of them are Spark drivers, from /proc: by descent from a process, so none is missed.
 
-Memory is the proportional set (PSS): a page that several processes share is counted once.
+Memory is the proportional set (PSS): a page that several processes share is counted once. A driver is there from the
+start of its process, or from when it was last seen to be another program, until the kernel tells of its end.
 """
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,35 +66,65 @@ def watching(roots: Collection[int], scripts: Collection[str]) -> Iterator[Seen]
     seen, stop = Seen(), threading.Event()
     failed: list[BaseException] = []
 
-    def watch() -> None:
+    def until_the_end(look: Callable[[Collection[int], Collection[str], Seen, threading.Event], None]) -> None:
         try:
-            _watch(roots, scripts, seen, stop)
+            look(roots, scripts, seen, stop)
         except BaseException as error:  # noqa: BLE001 - raised where it can be seen
             failed.append(error)
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    watchers = [threading.Thread(target=until_the_end, args=(one,), daemon=True) for one in (_weigh, _follow)]
+    for watcher in watchers:
+        watcher.start()
     try:
         yield seen
     finally:
         stop.set()
-        watcher.join()
+        for watcher in watchers:
+            watcher.join()
     if failed:
         raise failed[0]
 
 
-def _watch(roots: Collection[int], scripts: Collection[str], seen: Seen, stop: threading.Event) -> None:
-    weighed = 0.0
+def _weigh(roots: Collection[int], _: Collection[str], seen: Seen, stop: threading.Event) -> None:
     while not stop.is_set():
-        family = descendants(roots)
-        now = time.time()
-        for pid in family:
+        seen.peak_bytes = max(seen.peak_bytes, sum(pss(pid) for pid in descendants(roots)))
+        stop.wait(_WEIGH_SECONDS)
+
+
+def _follow(roots: Collection[int], scripts: Collection[str], seen: Seen, stop: threading.Event) -> None:
+    ends, pids = select.poll(), dict[int, int]()
+    looked = time.time()
+    while not stop.is_set():
+        before, looked = looked, time.time()
+        for pid in descendants(roots) - seen.drivers.keys():
             if is_driver(_words(pid), scripts):
-                seen.drivers[pid] = (seen.drivers.get(pid, (now, now))[0], now)
-        if now - weighed >= _WEIGH_SECONDS:
-            seen.peak_bytes = max(seen.peak_bytes, sum(pss(pid) for pid in family))
-            weighed = now
-        stop.wait(_LOOK_SECONDS)
+                with suppress(*_GONE):
+                    handle = os.pidfd_open(pid)
+                    ends.register(handle, select.POLLIN)
+                    pids[handle] = pid
+                    seen.drivers[pid] = (max(before, _started(pid)), looked)
+        for handle, _ in ends.poll(_LOOK_SECONDS * 1000):
+            _is_there(seen, pids.pop(handle))
+            ends.unregister(handle)
+            os.close(handle)
+        for pid in pids.values():
+            _is_there(seen, pid)
+    for handle in pids:
+        os.close(handle)
+
+
+def _is_there(seen: Seen, pid: int) -> None:
+    seen.drivers[pid] = (seen.drivers[pid][0], time.time())
+
+
+def _stat(pid: int | str) -> list[bytes]:
+    """Return what the kernel says of a process behind its command's name, which may hold anything."""
+    return (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+
+
+def _started(pid: int) -> float:
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(_stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
 
 
 def descendants(roots: Collection[int]) -> set[int]:
@@ -100,9 +133,7 @@ def descendants(roots: Collection[int]) -> set[int]:
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             with suppress(*_GONE):
-                # Behind the command's name, which may hold anything: the state, then the parent.
-                after = (entry / "stat").read_bytes().rpartition(b")")[2].split()
-                children[int(after[1])].append(int(entry.name))
+                children[int(_stat(entry.name)[1])].append(int(entry.name))
     found, waiting = set(), list(roots)
     while waiting:
         pid = waiting.pop()

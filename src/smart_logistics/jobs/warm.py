@@ -45,7 +45,7 @@ class Session:
 
     def words(self, python: str) -> list[str]:
         """Return the words that take the place of spark-submit: nothing but the job's own Python is started."""
-        return [python, str(_SUBMIT)]
+        return [python, "-IS", str(_SUBMIT)]
 
     def answers(self) -> bool:
         """Return whether somebody listens; whether it is well is seen by the job that opens it."""

@@ -140,7 +140,7 @@ def _options(settings: Settings, home: Home, ports: Ports) -> dict[str, dict[str
         # A run is nine tasks one after the other, and each waits for the scheduler's next look, which takes 17 ms.
         "scheduler": {
             "scheduler_heartbeat_sec": "5",
-            "scheduler_idle_sleep_time": "0.15",
+            "scheduler_idle_sleep_time": "0.1",
             # What a killed scheduler had running is tried again so soon, and not after five minutes.
             "orphaned_tasks_check_interval": "60",
             "enable_health_check": "False",

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from benchmarks.rounds import interleaved
@@ -57,6 +58,24 @@ def test_descendants_are_found_and_weighed_while_they_live() -> None:
         assert child.pid in descendants([os.getpid()])
         child.communicate(b"\n")
     assert seen.peak_bytes >= 90_000_000
+
+
+def test_a_driver_is_there_from_its_start_to_its_end_and_not_from_look_to_look(tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("import time; time.sleep(0.3)")
+    # As a tether does, something else is there first, and becomes the job.
+    first = f"import os, sys, time; time.sleep(0.5); os.execv(sys.executable, [sys.executable, '{script}'])"
+    with watching([os.getpid()], {str(script)}) as seen:
+        for command in (["-c", first], [str(script)]):
+            began = time.time()
+            with subprocess.Popen([sys.executable, *command]) as process:
+                process.wait()
+            ended = time.time()
+            start, end = seen.drivers[process.pid]
+            assert began + (0.5 - 0.25 if command[0] == "-c" else 0.0) - 0.02 <= start <= end - 0.2
+            assert ended - 0.15 <= end <= ended + 0.25
+            if command[0] != "-c":
+                assert start <= began + 0.1
 
 
 def test_sides_take_turns_and_the_warm_up_does_not_count() -> None:
