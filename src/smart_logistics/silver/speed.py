@@ -41,9 +41,9 @@ def beside_new(is_new: Column) -> Column:
     One that is further away in time is no neighbour. Where it is taken for one, a reading at the edge of what was
     loaded is judged without its neighbour on the other side.
     """
-    in_time = Window.partitionBy("truck_id", is_candidate()).orderBy("event_ts")
-    others = [F.lag(_neighbour(is_new)).over(in_time), F.lead(_neighbour(is_new)).over(in_time)]
-    return reduce(or_, [F.coalesce(_is_near(other) & other["is_new"], F.lit(False)) for other in others])
+    moment = F.when(is_new, F.col("event_ts"))
+    others = [F.lag(moment).over(_in_time()), F.lead(moment).over(_in_time())]
+    return reduce(or_, [F.coalesce(_is_near(other), F.lit(False)) for other in others])
 
 
 def great_circle_km(latitude: Column, longitude: Column, other_latitude: Column, other_longitude: Column) -> Column:
@@ -61,37 +61,31 @@ def with_speed_flags(readings: DataFrame) -> DataFrame:
     A reading is flagged where it has a neighbour (the previous or next candidate of its truck, at most 6 h away) and
     the speed to every neighbour that it has is above the limit.
     """
-    in_time = Window.partitionBy("truck_id", is_candidate()).orderBy("event_ts")
-    fast = [_too_fast(step(in_time)) for step in (_previous, _next)]
-    has_neighbour = fast[0].isNotNull() | fast[1].isNotNull()
-    flagged = is_candidate() & has_neighbour & F.coalesce(fast[0], F.lit(True)) & F.coalesce(fast[1], F.lit(True))
+    # The way to the next one is the way back of that one: each is measured once.
+    before = {f"_{name}": F.lag(name).over(_in_time()) for name in ("event_ts", "latitude", "longitude")}
+    measured = readings.withColumns(before).withColumn("_back", _too_fast(*map(F.col, before))).drop(*before)
+    back, onward = F.col("_back"), F.lead("_back").over(_in_time())
+    has_neighbour = back.isNotNull() | onward.isNotNull()
+    flagged = is_candidate() & has_neighbour & F.coalesce(back, F.lit(True)) & F.coalesce(onward, F.lit(True))
     reason = F.coalesce(fixed_reason(), F.when(flagged, OutlierReason.SPEED.name))
-    return readings.withColumn("outlier_reason", reason).withColumn("is_outlier", F.col("outlier_reason").isNotNull())
+    judged = measured.withColumn("outlier_reason", reason).drop("_back")
+    return judged.withColumn("is_outlier", F.col("outlier_reason").isNotNull())
 
 
-def _neighbour(is_new: Column | None = None) -> Column:
-    further = [] if is_new is None else [is_new.alias("is_new")]
-    return F.struct("event_ts", "latitude", "longitude", *further)
+def _in_time() -> WindowSpec:
+    return Window.partitionBy("truck_id", is_candidate()).orderBy("event_ts")
 
 
-def _apart(neighbour: Column) -> Column:
-    return F.abs(F.unix_micros("event_ts") - F.unix_micros(neighbour["event_ts"]))
+def _apart(moment: Column) -> Column:
+    return F.abs(F.unix_micros("event_ts") - F.unix_micros(moment))
 
 
-def _is_near(neighbour: Column) -> Column:
-    return _apart(neighbour) <= NEIGHBOUR_HOURS * _MICROSECONDS_PER_HOUR
+def _is_near(moment: Column) -> Column:
+    return _apart(moment) <= NEIGHBOUR_HOURS * _MICROSECONDS_PER_HOUR
 
 
-def _previous(in_time: WindowSpec) -> Column:
-    return F.lag(_neighbour()).over(in_time)
-
-
-def _next(in_time: WindowSpec) -> Column:
-    return F.lead(_neighbour()).over(in_time)
-
-
-def _too_fast(neighbour: Column) -> Column:
-    """Return whether the speed to ``neighbour`` is above the limit; null where none is near enough in time."""
-    km = great_circle_km(F.col("latitude"), F.col("longitude"), neighbour["latitude"], neighbour["longitude"])
-    speed = km / (_apart(neighbour) / F.lit(float(_MICROSECONDS_PER_HOUR)))
-    return F.when(_is_near(neighbour), speed > SPEED_LIMIT_KMH)
+def _too_fast(moment: Column, latitude: Column, longitude: Column) -> Column:
+    """Return whether the speed from there to here is above the limit; null where that is not near enough in time."""
+    km = great_circle_km(F.col("latitude"), F.col("longitude"), latitude, longitude)
+    speed = km / (_apart(moment) / F.lit(float(_MICROSECONDS_PER_HOUR)))
+    return F.when(_is_near(moment), speed > SPEED_LIMIT_KMH)
