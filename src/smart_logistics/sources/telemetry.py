@@ -101,8 +101,9 @@ def _number(record: dict[str, Any], name: str, errors: list[str]) -> float | Non
 
 def _shown(value: Any) -> str:
     # Only the head of a value and nothing nested: a hostile megabyte, or a thousand brackets, belongs into the payload.
+    # Whether there is anything in them is not told either: of a deep one that is not known, see ``deep_json``.
     if isinstance(value, list):
-        return "[…]" if value else "[]"
+        return "[…]"
     if isinstance(value, dict):
-        return "{…}" if value else "{}"
+        return "{…}"
     return json.dumps(value)[:_SHOWN]

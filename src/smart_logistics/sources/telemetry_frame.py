@@ -9,9 +9,10 @@ seen at the same path by driver and executors. Small files are bundled, so that 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from pyspark.sql import DataFrame, SparkSession
 from smart_logistics.sources import plain_lines
 from smart_logistics.sources.content import FileContent
 from smart_logistics.sources.pieces import Piece, record
-from smart_logistics.sources.raw import is_blank
+from smart_logistics.sources.raw import MAX_RECORD_BYTES, is_blank, is_utf8
 from smart_logistics.sources.telemetry import Fields, fields
 from smart_logistics.sources.telemetry_file import FileRecords
 
@@ -63,8 +64,9 @@ _BATCH_CHARACTERS = 4 * 2**20
 _BUNDLE_BYTES = 32 * 2**20
 # Opening a file costs about as much as parsing this much of one.
 _OPEN_COST_BYTES = 2**14
-# Vectors are worth their own cost from some two hundred records on; and what is read in them is in memory as a whole.
-_VECTORS_FROM_BYTES, _VECTORS_TO_BYTES = 2**15, 16 * 2**20
+# Vectors are worth their own cost from some two hundred records on. What is read in them is in memory as a whole, and
+# not one line of it is too long for a record.
+_VECTORS_FROM_BYTES, _VECTORS_TO_BYTES = 2**15, MAX_RECORD_BYTES
 
 
 class FileToParse(NamedTuple):
@@ -132,43 +134,62 @@ def _batches(files: Sequence[FileToParse]) -> Iterator[pa.RecordBatch]:
     yield from _bundled(_rows(one_by_one))
 
 
-def _in_vectors(file: FileToParse) -> list[pa.RecordBatch] | None:
-    """Return a file's rows where most of it can be read in vectors; None where it is for ``FileRecords`` to read."""
+class _Part(NamedTuple):
+    """Some lines of a file: the plain ones, and the rows of the others."""
+
+    plain: pa.RecordBatch
+    others: list[tuple[Any, ...]]
+
+
+def _in_vectors(file: FileToParse) -> Iterator[pa.RecordBatch] | None:
+    """Return a file's rows where they can be read in vectors; None where it is for ``FileRecords`` to read."""
     lines = _lines(file)
     wanted = plain_lines.pattern(lines[0]) if lines else None
     if wanted is None:
         return None
-    batches: list[pa.RecordBatch] = []
-    others: list[tuple[Any, ...]] = []
-    characters = 0
-    for start in range(0, len(lines), _BATCH_ROWS):
-        part = pa.array(lines[start : start + _BATCH_ROWS], pa.binary())
-        is_plain, columns = plain_lines.columns(part, wanted)
-        positions = pa.array(range(start + 1, start + 1 + len(part)), pa.int64())
-        batches.append(_filled(file, columns | {"position": positions.filter(is_plain)}))
-        characters += pc.sum(pc.binary_length(columns["raw_payload"])).as_py() or 0
-        left = pc.indices_nonzero(pc.invert(is_plain)).to_pylist()
-        others += (_row(file, start + n + 1, record(lines[start + n].removesuffix(b"\r"))) for n in left)
-        if sum(map(len, batches)) < len(others):
-            return None  # hardly plain, or a file without one readable record, which has failed
-    rejected = sum(row[_MALFORMED] is not None for row in others)
-    characters += sum(len(row[_RAW_PAYLOAD]) for row in others)
-    others.append(_of_file(file, len(lines), rejected, None, characters))
-    return [*batches, *_bundled(iter(others))]
+    parts = (_part(file, lines, start, wanted) for start in range(0, len(lines), _BATCH_ROWS))
+    first = next(parts)
+    if len(first.plain) < len(first.others):
+        return None  # hardly plain, or a file without one readable record, which has failed
+    return _told(file, len(lines), chain((first,), parts))
+
+
+def _part(file: FileToParse, lines: Sequence[bytes], start: int, wanted: str) -> _Part:
+    part = pa.array(lines[start : start + _BATCH_ROWS], pa.binary())
+    is_plain, columns = plain_lines.columns(part, wanted)
+    positions = pa.array(range(start + 1, start + 1 + len(part)), pa.int64())
+    left = pc.indices_nonzero(pc.invert(is_plain)).to_pylist()
+    others = [_row(file, start + n + 1, record(lines[start + n])) for n in left]
+    return _Part(_filled(file, columns | {"position": positions.filter(is_plain)}), others)
+
+
+def _told(file: FileToParse, found: int, parts: Iterable[_Part]) -> Iterator[pa.RecordBatch]:
+    rejected = characters = 0
+    for plain, others in parts:
+        yield plain
+        yield from _bundled(iter(others))
+        rejected += sum(row[_MALFORMED] is not None for row in others)
+        characters += sum(len(row[_RAW_PAYLOAD]) for row in others)
+        characters += pc.sum(pc.utf8_length(plain["raw_payload"])).as_py() or 0
+    yield _arrow([_of_file(file, found, rejected, None, characters)])
 
 
 def _lines(file: FileToParse) -> list[bytes]:
-    """Return the lines of an undamaged file that are not blank; none where it is small, large or of short lines."""
-    content, data, room = _opener(file)(), bytearray(), _VECTORS_TO_BYTES
+    """Return the lines of an undamaged file in UTF-8 that are not blank, without their ends; none where it is another.
+
+    Nor where it is small, large, or of lines that are too short to be plain.
+    """
+    content, read, room = _opener(file)(), bytearray(), _VECTORS_TO_BYTES
     if not _VECTORS_FROM_BYTES <= file.size <= room:
         return []
     for chunk in content:
-        data += chunk
-        if len(data) > room:
+        read += chunk
+        if len(read) > room:
             return []
-    if content.damage or data.count(b"\n") * plain_lines.LEAST_BYTES > len(data):
+    data = bytes(read)
+    if content.damage or data.count(b"\n") * plain_lines.LEAST_BYTES > len(data) or not is_utf8(data):
         return []
-    return [line for line in bytes(data).split(b"\n") if not is_blank(line)]
+    return [line for end in data.split(b"\n") if not is_blank(line := end.removesuffix(b"\r"))]
 
 
 def _filled(file: FileToParse, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:

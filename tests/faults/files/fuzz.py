@@ -123,6 +123,8 @@ def parsed(folder: Path, files: Sequence[DamagedFile]) -> list[Parsed]:
             rows[row["file_no"]].append(row)
         else:
             ends[row["file_no"]] = row
+    for of_a_file in rows:
+        of_a_file.sort(key=lambda row: row["position"])
     return [Parsed(rows[number], end["found"], end["rejected"], end["error"]) for number, end in sorted(ends.items())]
 
 

@@ -16,7 +16,7 @@ from random import Random
 
 import pytest
 
-from smart_logistics.sources import content, pieces, raw
+from smart_logistics.sources import content, pieces, raw, telemetry_frame
 from smart_logistics.sources.content import FileContent
 from tests.faults.files.accountant import Account, account
 from tests.faults.files.file_damage import CONTENT_DAMAGE, FRAMES, PLAIN_PACKINGS, ZIPPED_PACKINGS
@@ -35,6 +35,7 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 def low_caps(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (raw, pieces):
         monkeypatch.setattr(module, "MAX_RECORD_BYTES", RECORD_CAP)
+    monkeypatch.setattr(telemetry_frame, "_VECTORS_TO_BYTES", RECORD_CAP)
     monkeypatch.setattr(raw, "HEAD_BYTES", HEAD)
     monkeypatch.setitem(FileContent.__init__.__kwdefaults__, "limit", CONTENT_CAP)
 
@@ -51,6 +52,7 @@ def test_no_byte_of_a_damaged_file_is_lost_doubled_or_changed(
         files = [dealer.file() for _ in range(FILES_AT_ONCE)]
         monkeypatch.setattr(content, "CHUNK_BYTES", dealer.rng.choice((97, 4099, 2**20)))
         monkeypatch.setattr(content, "_ZIPPED_CHUNK_BYTES", dealer.rng.choice((61, 997, 2**16)))
+        monkeypatch.setattr(telemetry_frame, "_VECTORS_FROM_BYTES", dealer.rng.choice((0, 2**40)))
         for file, found in zip(files, parsed(tmp_path, files), strict=True):
             assert list(complaints(file, found)) == [], (seed, file.name, sorted(file.kinds))
             reckon(figures, file, found)
