@@ -60,12 +60,21 @@ class Stack:
             RuntimeError: it failed; with what it printed last.
         """
         began = time.monotonic()
+        self.told_by(*words)
+        return time.monotonic() - began
+
+    def told_by(self, *words: str) -> str:
+        """Run ``logistics WORDS``, which must succeed; return what it printed.
+
+        Raises:
+            RuntimeError: it failed; with what it printed last.
+        """
         done = subprocess.run(
             [CONSOLE, *words], env=self.environment, cwd=self.root.parent, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise RuntimeError(f"logistics {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"[-4000:])
-        return time.monotonic() - began
+        return done.stdout + done.stderr
 
     def start_with_archive(self) -> None:
         """Start, and once more when the class-data archive is there: as every stack is but in its first minutes.
