@@ -143,9 +143,16 @@ class _Part(NamedTuple):
 
 def _in_vectors(file: FileToParse) -> Iterator[pa.RecordBatch] | None:
     """Return a file's rows where they can be read in vectors; None where it is for ``FileRecords`` to read."""
-    lines = _lines(file)
-    wanted = plain_lines.pattern(lines[0]) if lines else None
+    if not _VECTORS_FROM_BYTES <= file.size <= _VECTORS_TO_BYTES:
+        return None
+    content = _opener(file)()
+    chunks = iter(content)
+    begun = next(chunks, b"")
+    wanted = plain_lines.pattern(begun.lstrip().partition(b"\n")[0])
     if wanted is None:
+        return None  # the rest of the file is not looked at
+    lines = _lines(chain((begun,), chunks), content)
+    if not lines:
         return None
     parts = (_part(file, lines, start, wanted) for start in range(0, len(lines), _BATCH_ROWS))
     first = next(parts)
@@ -174,17 +181,15 @@ def _told(file: FileToParse, found: int, parts: Iterable[_Part]) -> Iterator[pa.
     yield _arrow([_of_file(file, found, rejected, None, characters)])
 
 
-def _lines(file: FileToParse) -> list[bytes]:
-    """Return the lines of an undamaged file in UTF-8 that are not blank, without their ends; none where it is another.
+def _lines(chunks: Iterable[bytes], content: FileContent) -> list[bytes]:
+    """Return the lines of ``content``, of which these are the chunks, that are not blank, without their ends.
 
-    Nor where it is small, large, or of lines that are too short to be plain.
+    None where it is damaged, large, not UTF-8, or of lines that are too short to be plain.
     """
-    content, read, room = _opener(file)(), bytearray(), _VECTORS_TO_BYTES
-    if not _VECTORS_FROM_BYTES <= file.size <= room:
-        return []
-    for chunk in content:
+    read = bytearray()
+    for chunk in chunks:
         read += chunk
-        if len(read) > room:
+        if len(read) > _VECTORS_TO_BYTES:
             return []
     data = bytes(read)
     if content.damage or data.count(b"\n") * plain_lines.LEAST_BYTES > len(data) or not is_utf8(data):
