@@ -11,7 +11,8 @@ import select
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,28 +65,17 @@ def is_driver(words: Sequence[str], scripts: Collection[str]) -> bool:
 def watching(roots: Collection[int], scripts: Collection[str]) -> Iterator[Seen]:
     """Watch the processes ``roots`` and all that descend from them, until the end of the block."""
     seen, stop = Seen(), threading.Event()
-    failed: list[BaseException] = []
-
-    def until_the_end(look: Callable[[Collection[int], Collection[str], Seen, threading.Event], None]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        watchers = [pool.submit(_weigh, roots, seen, stop), pool.submit(_follow, roots, scripts, seen, stop)]
         try:
-            look(roots, scripts, seen, stop)
-        except BaseException as error:  # noqa: BLE001 - raised where it can be seen
-            failed.append(error)
-
-    watchers = [threading.Thread(target=until_the_end, args=(one,), daemon=True) for one in (_weigh, _follow)]
+            yield seen
+        finally:
+            stop.set()
     for watcher in watchers:
-        watcher.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        for watcher in watchers:
-            watcher.join()
-    if failed:
-        raise failed[0]
+        watcher.result()
 
 
-def _weigh(roots: Collection[int], _: Collection[str], seen: Seen, stop: threading.Event) -> None:
+def _weigh(roots: Collection[int], seen: Seen, stop: threading.Event) -> None:
     while not stop.is_set():
         seen.peak_bytes = max(seen.peak_bytes, sum(pss(pid) for pid in descendants(roots)))
         stop.wait(_WEIGH_SECONDS)
@@ -99,10 +89,11 @@ def _follow(roots: Collection[int], scripts: Collection[str], seen: Seen, stop: 
         for pid in descendants(roots) - seen.drivers.keys():
             if is_driver(_words(pid), scripts):
                 with suppress(*_GONE):
+                    started = _started(pid)
                     handle = os.pidfd_open(pid)
+                    seen.drivers[pid] = (max(before, started), looked)
                     ends.register(handle, select.POLLIN)
                     pids[handle] = pid
-                    seen.drivers[pid] = (max(before, _started(pid)), looked)
         for handle, _ in ends.poll(_LOOK_SECONDS * 1000):
             _is_there(seen, pids.pop(handle))
             ends.unregister(handle)

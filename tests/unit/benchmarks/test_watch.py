@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from benchmarks import watch
 from benchmarks.rounds import interleaved
 from benchmarks.watch import Seen, covered, descendants, is_driver, watching
 
@@ -76,6 +77,18 @@ def test_a_driver_is_there_from_its_start_to_its_end_and_not_from_look_to_look(t
             assert ended - 0.15 <= end <= ended + 0.25
             if command[0] != "-c":
                 assert start <= began + 0.1
+
+
+def test_a_driver_that_is_gone_before_it_was_looked_at_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: int) -> float:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(watch, "_started", gone)
+    script = tmp_path / "job.py"
+    script.write_text("import time; time.sleep(0.5)")
+    with watching([os.getpid()], {str(script)}) as seen:
+        subprocess.run([sys.executable, str(script)], check=True)
+    assert seen.drivers == {}
 
 
 def test_sides_take_turns_and_the_warm_up_does_not_count() -> None:
