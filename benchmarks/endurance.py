@@ -18,11 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from benchmarks.hourly_run import Hour
-from benchmarks.stack import Stack, of_its_own
+from benchmarks.stack import Stack, known, of_its_own
 from benchmarks.watch import descendants, pss
 from smart_logistics.cli.run import DAG_ID
-from smart_logistics.jobs import catalog
-from smart_logistics.orchestration.api import AirflowApi, NotFound
+from smart_logistics.jobs import catalog, warm
 from smart_logistics.stack.spark import SESSION
 from smart_logistics.stack.supervise import Supervisor
 
@@ -34,10 +33,7 @@ _STEPS: tuple[tuple[catalog.Job, ...], ...] = (
     (catalog.DATA_QUALITY_CHECK,),
 )
 _FILES, _SHIPMENTS = 6, 10
-# What `logistics job` says of a job that is not on the session.
-_STRAYED = "with a driver of its own"
 _TIDY_SECONDS = 60.0
-_KNOWN_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ def one_run(stack: Stack, session: Session, hour: Hour) -> After:
         if time.monotonic() > end:
             raise RuntimeError("the session did not tidy up")
         time.sleep(0.2)
-    return After(seconds, session.heaps()[-1], session.megabytes(), sum(_STRAYED in one for one in told))
+    return After(seconds, session.heaps()[-1], session.megabytes(), sum(warm.OWN_DRIVER in one for one in told))
 
 
 def report(found: Sequence[After]) -> str:
@@ -110,20 +106,6 @@ def report(found: Sequence[After]) -> str:
     return "\n".join(lines)
 
 
-def _pause(api: AirflowApi) -> None:
-    """Pause the pipeline as soon as Airflow knows it: a stack is healthy before it has read its first DAG file."""
-    end = time.monotonic() + _KNOWN_SECONDS
-    while True:
-        try:
-            api.request("PATCH", f"/dags/{DAG_ID}", json={"is_paused": True})
-        except NotFound:
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)
-        else:
-            return
-
-
 def main() -> int:
     """Run; print the table; 1 where the server was not the same to the end, or not everybody was on it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -133,7 +115,8 @@ def main() -> int:
         stack.must("up")
         stack.must("seed")
         with stack.api() as api:
-            _pause(api)
+            known(api)
+            api.request("PATCH", f"/dags/{DAG_ID}", json={"is_paused": True})
         session, hour, found = Session(stack), Hour(stack, files=_FILES, shipments=_SHIPMENTS), list[After]()
         for number in range(wanted.runs):
             found.append(one_run(stack, session, hour))

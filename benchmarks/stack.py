@@ -16,7 +16,7 @@ from typing import Any
 
 from smart_logistics import settings
 from smart_logistics.cli.run import DAG_ID
-from smart_logistics.orchestration.api import AirflowApi, Credentials
+from smart_logistics.orchestration.api import AirflowApi, Credentials, NotFound
 from smart_logistics.settings import REPOSITORY, Settings
 from smart_logistics.stack import connections, java, spark
 from smart_logistics.stack.home import Home
@@ -25,7 +25,7 @@ CONSOLE = REPOSITORY / ".venv" / "bin" / "logistics"
 _FOREIGN = ("LOGISTICS_", "AIRFLOW", "SPARK_", "PYSPARK_")
 _ENDED = ("success", "failed")
 _POLL_SECONDS = 0.5
-_ARCHIVE_SECONDS = 300.0
+_ARCHIVE_SECONDS, _KNOWN_SECONDS = 300.0, 120.0
 # What is measured takes less than the first; in the second the scheduler has made its hourly run.
 _HOUR, _BEFORE_THE_HOUR, _AFTER_THE_HOUR = 3600, 240, 20
 
@@ -166,8 +166,23 @@ def run_pipeline(stack: Stack, jobs: tuple[str, ...], bring: Callable[[], None])
         return Run(run_id, began, ended, {job: api.counts(DAG_ID, run_id, job) for job in jobs})
 
 
+def known(api: AirflowApi) -> None:
+    """Wait until Airflow has read the pipeline's DAG file: a stack is healthy before that."""
+    end = time.monotonic() + _KNOWN_SECONDS
+    while True:
+        try:
+            api.dag(DAG_ID)
+        except NotFound:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
 def quiet(api: AirflowApi) -> None:
     """Wait until no run of the pipeline is queued or under way, nor about to be: the DAG runs at each full hour."""
+    known(api)
     left = _HOUR - time.time() % _HOUR
     if left < _BEFORE_THE_HOUR:
         time.sleep(left + _AFTER_THE_HOUR)

@@ -71,7 +71,7 @@ def run_job(name: str, extra: list[str], run_id: str = "") -> int:
                 return code
             # Mostly it says that rows are many.
             session, many_rows = "it could not be used", True
-        sys.stderr.write(f"no warm session, {session}: {job.name} is submitted with a driver of its own\n")
+        sys.stderr.write(f"no warm session, {session}: {job.name} {warm.OWN_DRIVER}\n")
     return submitted(None, many_rows=many_rows)
 
 

@@ -22,6 +22,8 @@ KEPT = Path("config", "spark-session.json")
 SCRIPT = Path(__file__).with_name("warm_session.py")
 _SUBMIT = Path(__file__).with_name("warm_submit.py")
 _TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable
+# What is said of a job that cannot use the session, behind its name.
+OWN_DRIVER = "is submitted with a driver of its own"
 _ANSWERS_WITHIN = 2.0
 # Of a site's settings the one that a job on the session can be given, too: it says which Python the job itself is.
 _JOBS_OWN = {"spark.pyspark.driver.python"}

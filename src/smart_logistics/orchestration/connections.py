@@ -118,7 +118,7 @@ def warm_session(job: Job, master: str, is_cluster_mode: bool) -> warm.Session |
     conf = submit.spark_conf(setting("SPARK_CONF"), job)
     found = warm.choose(settings.load().home, job, master=master, lakehouse=lakehouse(), conf=conf)
     if isinstance(found, str):
-        _log.warning("no warm session, %s: %s is submitted with a driver of its own", found, job.name)
+        _log.warning("no warm session, %s: %s %s", found, job.name, warm.OWN_DRIVER)
         return None
     mask_secret(found.token)
     return found

@@ -12,7 +12,7 @@ from airflow.sdk.log import mask_secret
 
 from smart_logistics import settings
 from smart_logistics.errors import SessionUnusable
-from smart_logistics.jobs import catalog, submit, tether
+from smart_logistics.jobs import catalog, submit, tether, warm
 from smart_logistics.orchestration import connections, lineage, predecessor, requests, stats
 from smart_logistics.orchestration.driver_hook import DriverHook
 from smart_logistics.orchestration.driver_log import DriverLog, JobCrashed
@@ -110,7 +110,7 @@ class SparkJobOperator(SparkSubmitOperator):
             try:
                 return self._submitted(context, hook, whose)
             except SessionUnusable as error:
-                self.log.warning("%s; %s is submitted with a driver of its own", error.what, self.job.name)
+                self.log.warning("%s; %s %s", error.what, self.job.name, warm.OWN_DRIVER)
                 # Mostly it says that rows are many.
                 hook = self._hook = self._get_hook(many_rows=True)
         return self._submitted(context, hook, whose)
