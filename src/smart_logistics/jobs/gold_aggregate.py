@@ -196,9 +196,7 @@ class _Batch(Wanted):
     def affected(self) -> DataFrame:
         """Return the ids of the shipments that must be judged again."""
         if self._is_whole:
-            # Those, too, that only Gold knows: where Silver does not say so, no row of theirs should be there.
-            known = (silver.SHIPMENT_VERSIONS, SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS)
-            return reduce(DataFrame.union, [self.lake.read(table).select(_ID) for table in known]).distinct()
+            return self._all()
         found = [self.lake.since(silver.SHIPMENT_VERSIONS, self.seen).select(_ID)]
         for table, column in _PARENTS:
             if _has_news(self.lake, table, self.seen):
@@ -215,6 +213,14 @@ class _Batch(Wanted):
         if self._window is not None:
             found += self._of_days(self._window)
         return reduce(DataFrame.union, found).distinct()
+
+    def _all(self) -> DataFrame:
+        of_silver = self.lake.rows(silver.SHIPMENT_VERSIONS, []).select(_ID).distinct()
+        # Those, too, that only Gold knows: where Silver does not say so, no row of theirs should be there.
+        of_gold = [self.lake.rows(table, []).select(_ID) for table in (SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS)]
+        gone = reduce(DataFrame.union, of_gold).distinct().join(of_silver, _ID, "left_anti")
+        # By themselves where they are few: a write to a table makes Spark forget all that was kept and reads it.
+        return of_silver.union(self.lake.keep(gone, self._kept, few=True))
 
     def _of_days(self, window: Request) -> list[DataFrame]:
         """Return the shipments that were created or carried on the days of a window; its readings count as new."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS, TEMPERATURE_EXCUR
 from smart_logistics.contracts.model import Table
 from smart_logistics.jobs import gold_aggregate, silver_iot, silver_transactional
 from smart_logistics.jobs.runner import Context
+from smart_logistics.lake import at_hand, small, tables
 from smart_logistics.lake.store import Lake
 from tests.spark.silver.builders import PARENTS, at, extract, land, lose, reading, row
 
@@ -138,6 +140,24 @@ def test_another_hold_judges_everything_again_and_so_does_the_way_back(lake: Lak
     assert run(lake, hold=10)["shipments"] == 2
     assert excursions(lake, "minutes") == [("S1", 1, 20.0)]
     assert run(lake, hold=60)["shipments"] == 2
+    assert excursions(lake, "minutes") == [("S1", 1, 40.0)]
+
+
+def test_no_reading_is_read_again_once_gold_is_written_to(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(lake, hold=10)
+    monkeypatch.setattr(small, "MOST_ROWS", 0)
+    monkeypatch.setattr(at_hand, "MOST_ROWS", 0)
+    merge = Lake.merge
+
+    def lose_readings(self: Lake, table: Table, *args: Any, **kwargs: Any) -> int:
+        count = merge(self, table, *args, **kwargs)
+        if table is TEMPERATURE_EXCURSIONS:
+            for uri in tables.DeltaTable(lake.path(silver.IOT_TELEMETRY)).file_uris():
+                Path(uri).write_bytes(b"no parquet")
+        return count
+
+    monkeypatch.setattr(Lake, "merge", lose_readings)
+    assert run(lake, hold=60) == {"rows": 3, "shipments": 2, "excursions": 1}
     assert excursions(lake, "minutes") == [("S1", 1, 40.0)]
 
 
