@@ -22,6 +22,8 @@ def matched(readings: DataFrame, assignments: DataFrame) -> DataFrame:
         readings.filter(~F.col("is_outlier"))
         .join(windows, (F.col("truck_id") == F.col("plate")) & inside)
         .select("shipment_id", "truck_id", "event_ts", "temperature", "latitude", "longitude")
+        # Where a shipment's readings are together they need not be shuffled again to be looked at in order.
+        .repartition("shipment_id")
         .dropDuplicates(["shipment_id", "event_ts", "truck_id"])
     )
 

@@ -26,7 +26,7 @@ from smart_logistics.lake import small
 from smart_logistics.lake.store import Lake, instant_literal
 from smart_logistics.lake.tables import instant
 from smart_logistics.silver import dead_letter, readings
-from smart_logistics.silver.speed import beside_new, with_speed_flags
+from smart_logistics.silver.speed import with_speed_flags
 
 PRODUCER = "bronze_ingest_iot"
 TARGET = silver.IOT_TELEMETRY
@@ -58,17 +58,20 @@ def run(ctx: Context) -> Mapping[str, object]:
 def _settle(ctx: Context, seen: int, kept: list[DataFrame]) -> Mapping[str, object]:
     lake, few = ctx.lake, small.are_few(ctx.lake.root, bronze.IOT_TELEMETRY, "_ingested_at", seen)
     with lake.settings_for(few=few):
-        return _settled(ctx, seen, partial(lake.keep, kept=kept, few=few))
+        return _settled(ctx, seen, partial(lake.keep, kept=kept, few=few), few=few)
 
 
-def _settled(ctx: Context, seen: int, keep: Keep) -> Mapping[str, object]:
+def _settled(ctx: Context, seen: int, keep: Keep, *, few: bool) -> Mapping[str, object]:
     lake = ctx.lake
     stamp = lake.new_stamp()
     records = lake.since(bronze.IOT_TELEMETRY, seen, column="_ingested_at")
-    judged = keep(readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES")))
+    judged = readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES"))
+    if few:
+        # Many are sooner judged twice than kept: their extent needs no text, and nobody writes Bronze meanwhile.
+        judged = keep(judged)
     read, dates = _extent(judged)
     held = _readings_of(lake, dates)
-    judged = keep(readings.without_repeats(judged, held))
+    judged = keep(readings.without_text(readings.without_repeats(judged, held)))
     reached("silver_iot.judged")
     rejected = _record(lake, judged, stamp, ctx.run_id)
     reached("silver_iot.recorded")
@@ -133,7 +136,7 @@ def _flag_and_add(lake: Lake, new: DataFrame, dates: list[date], stamp: int, kee
         new.withColumns({"_was": F.lit(None).cast("string"), "_changed_at": instant_literal(stamp)})
     )
     is_new = F.col("_was").isNull()
-    flagged = keep(with_speed_flags(both.withColumn("_beside_new", beside_new(is_new))))
+    flagged = keep(with_speed_flags(both, is_new))
     # A reading at the edge of what was loaded lacks a neighbour here; only those beside a new one are judged again.
     changed = flagged.filter(
         ~is_new & F.col("_beside_new") & (F.col("_was") != F.coalesce("outlier_reason", F.lit("")))

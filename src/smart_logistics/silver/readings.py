@@ -53,6 +53,11 @@ def without_repeats(records: DataFrame, held: DataFrame) -> DataFrame:
     return ranked.withColumn(VERDICT, F.when(is_repeat, repeat).otherwise(F.col(VERDICT))).drop("_held", "_rank")
 
 
+def without_text(records: DataFrame) -> DataFrame:
+    """Return the records without the text of the valid ones: most of a record, and only a dead letter shows it."""
+    return records.withColumn("raw_payload", F.when(F.col(VERDICT).isNotNull(), F.col("raw_payload")))
+
+
 def typed(records: DataFrame) -> DataFrame:
     """Return the valid records as Silver readings, with the outlier reasons that a reading has by itself."""
     reason = fixed_reason()

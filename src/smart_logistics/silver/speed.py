@@ -30,20 +30,9 @@ def fixed_reason() -> Column:
     return F.when(off_scale, OutlierReason.TEMPERATURE_RANGE.name).when(off_earth, OutlierReason.GPS_RANGE.name)
 
 
-def is_candidate() -> Column:
+def _is_candidate() -> Column:
     """Whether SPEED looks at a reading: both coordinates, and no other outlier reason."""
     return F.col("latitude").isNotNull() & F.col("longitude").isNotNull() & fixed_reason().isNull()
-
-
-def beside_new(is_new: Column) -> Column:
-    """Whether one of a reading's neighbours is new: only these can have another flag than before.
-
-    One that is further away in time is no neighbour. Where it is taken for one, a reading at the edge of what was
-    loaded is judged without its neighbour on the other side.
-    """
-    moment = F.when(is_new, F.col("event_ts"))
-    others = [F.lag(moment).over(_in_time()), F.lead(moment).over(_in_time())]
-    return reduce(or_, [F.coalesce(_is_near(other), F.lit(False)) for other in others])
 
 
 def great_circle_km(latitude: Column, longitude: Column, other_latitude: Column, other_longitude: Column) -> Column:
@@ -55,25 +44,41 @@ def great_circle_km(latitude: Column, longitude: Column, other_latitude: Column,
     return 2 * EARTH_RADIUS_KM * F.asin(F.sqrt(F.least(chord, F.lit(1.0))))
 
 
-def with_speed_flags(readings: DataFrame) -> DataFrame:
+def with_speed_flags(readings: DataFrame, is_new: Column | None = None) -> DataFrame:
     """Return ``readings`` with ``is_outlier`` and ``outlier_reason`` as they are given all of them.
 
     A reading is flagged where it has a neighbour (the previous or next candidate of its truck, at most 6 h away) and
-    the speed to every neighbour that it has is above the limit.
+    the speed to every neighbour that it has is above the limit. Where it is said which are new, ``_beside_new`` tells
+    whether a neighbour is: only these can have another flag than before.
     """
+    # A column, not an expression: Spark takes an expression for another one in each window, and would shuffle for each.
+    candidates = readings.withColumn("_is_candidate", _is_candidate())
+    if is_new is not None:
+        candidates = candidates.withColumn("_beside_new", _beside(is_new))
     # The way to the next one is the way back of that one: each is measured once.
     before = {f"_{name}": F.lag(name).over(_in_time()) for name in ("event_ts", "latitude", "longitude")}
-    measured = readings.withColumns(before).withColumn("_back", _too_fast(*map(F.col, before))).drop(*before)
+    measured = candidates.withColumns(before).withColumn("_back", _too_fast(*map(F.col, before))).drop(*before)
     back, onward = F.col("_back"), F.lead("_back").over(_in_time())
     has_neighbour = back.isNotNull() | onward.isNotNull()
-    flagged = is_candidate() & has_neighbour & F.coalesce(back, F.lit(True)) & F.coalesce(onward, F.lit(True))
+    flagged = F.col("_is_candidate") & has_neighbour & F.coalesce(back, F.lit(True)) & F.coalesce(onward, F.lit(True))
     reason = F.coalesce(fixed_reason(), F.when(flagged, OutlierReason.SPEED.name))
-    judged = measured.withColumn("outlier_reason", reason).drop("_back")
+    judged = measured.withColumn("outlier_reason", reason).drop("_back", "_is_candidate")
     return judged.withColumn("is_outlier", F.col("outlier_reason").isNotNull())
 
 
+def _beside(is_new: Column) -> Column:
+    """Whether one of a reading's neighbours is new.
+
+    One that is further away in time is no neighbour. Where it is taken for one, a reading at the edge of what was
+    loaded is judged without its neighbour on the other side.
+    """
+    moment = F.when(is_new, F.col("event_ts"))
+    others = [F.lag(moment).over(_in_time()), F.lead(moment).over(_in_time())]
+    return reduce(or_, [F.coalesce(_is_near(other), F.lit(False)) for other in others])
+
+
 def _in_time() -> WindowSpec:
-    return Window.partitionBy("truck_id", is_candidate()).orderBy("event_ts")
+    return Window.partitionBy("truck_id", "_is_candidate").orderBy("event_ts")
 
 
 def _apart(moment: Column) -> Column:
