@@ -54,6 +54,8 @@ def job_properties(
         # What is written to a stream of objects stays in memory until its next reset; by default that is a hundred
         # batches of a kept frame, of four megabytes and more each.
         "spark.serializer.objectStreamReset": "1",
+        # Frames are kept for minutes: finding out how to compress each column takes longer than it saves.
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
         # Parquet first looks at how much it holds after a hundred rows: where each has megabytes, that is too late.
         "spark.hadoop.parquet.page.size.row.check.min": "1",
         "spark.hadoop.parquet.block.size.row.check.min": "1",
