@@ -41,8 +41,9 @@ def _measure(wanted: argparse.Namespace, folder: Path) -> None:
     new = folder / "files" / f"{start:%Y-%m-%d}"
     fleet_day.land(new, trucks, start)
     fleet_day.carry(folder / "ours", trucks, {start: month_history.stamp_of(start)}, masters=False)
+    archive = submitted.archived(folder)
     sides = {
-        "the jobs": lambda _: _ours(folder, new, wanted.memory, most_shipments=2 * trucks * fleet_day.A_TRUCK),
+        "the jobs": lambda _: _ours(folder, new, wanted.memory, archive, most_shipments=2 * trucks * fleet_day.A_TRUCK),
         "the naive pipeline": lambda _: _naive(folder, wanted.memory),
     }
     # A warm-up would take as long as the measurement, and what it would warm is a small part of that.
@@ -55,7 +56,7 @@ def _measure(wanted: argparse.Namespace, folder: Path) -> None:
     figures.dump([figures.times_faster("P4", found["the jobs"], found["the naive pipeline"])], wanted.out)
 
 
-def _ours(folder: Path, new: Path, memory: str, *, most_shipments: int) -> float:
+def _ours(folder: Path, new: Path, memory: str, archive: Path | None, *, most_shipments: int) -> float:
     place = folder / "run"
     month_history.copied(folder / "ours", place / submitted.LAKEHOUSE)
     for name in (submitted.LANDING, "archive", "failed", "processing"):
@@ -63,7 +64,7 @@ def _ours(folder: Path, new: Path, memory: str, *, most_shipments: int) -> float
     shutil.copytree(new, place / submitted.LANDING)
     total = 0.0
     for job in JOBS:
-        done = submitted.run(job, place, memory=memory, many_rows=True, SETTLE_SECONDS="0")
+        done = submitted.run(job, place, memory=memory, archive=archive, many_rows=True, SETTLE_SECONDS="0")
         rounds.say(f"{job.name}, peak {done.peak_bytes / 1e9:.1f} GB, {dict(done.told)}", done.seconds)
         total += done.seconds
         if int(done.told.get("shipments", 0)) > most_shipments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from smart_logistics import settings
 from smart_logistics.jobs import marks, submit
 from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT, Job
 from smart_logistics.lake import spark_conf
-from smart_logistics.stack import java
+from smart_logistics.stack import class_archive, java
 from smart_logistics.stack.home import Home
+from smart_logistics.stack.spark import LOG4J2_TEMPLATE
 
 MASTER = "local[2]"
 LAKEHOUSE, LANDING = "lakehouse", "landing"
+_LOGGING = f"-Dlog4j2.configurationFile={LOG4J2_TEMPLATE.as_uri()}"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ def run(
     folder: Path,
     *,
     memory: str = "",
+    archive: Path | None = None,
     source_dsn: str | None = None,
     many_rows: bool = False,
     **values: str,
@@ -47,6 +51,7 @@ def run(
         job: which.
         folder: where its data lies, and its scratch files and log.
         memory: of the driver, where another than the product's is meant: on ``local`` it is the executor, too.
+        archive: see ``archived``.
         source_dsn: for the jobs that read the source.
         many_rows: as it is submitted where the warm session has said that rows are too many for it.
         values: settings of the job that differ from their defaults.
@@ -64,7 +69,7 @@ def run(
     command = submit.command(
         job,
         master=MASTER,
-        properties_file=str(_properties(folder, memory)),
+        properties_file=str(_properties(folder, memory, class_archive.used(archive) if archive else [])),
         name=job.name,
         arguments=arguments,
         conf=submit.of_size(job, many_rows=many_rows) | submit.spark_conf(settings.load()["SPARK_CONF"], job),
@@ -84,8 +89,29 @@ def run(
     return Done(json.loads(told[-1].removeprefix(marks.RESULT)), seconds, seen.peak_bytes)
 
 
+def archived(folder: Path) -> Path | None:
+    """Make the class-data archive of the jobs' drivers in ``folder``, as `up` does; None where this Java has none.
+
+    Raises:
+        RuntimeError: it could not be made.
+    """
+    loaded = settings.load()
+    home = Home.of(loaded)
+    if class_archive.place(home, java.find(loaded, home)) is None:
+        return None
+    archive = folder / "classes.jsa"
+    words = [str(archive), str(_properties(folder, "", class_archive.made(archive))), str(folder / "scratch")]
+    command = [sys.executable, "-m", class_archive.__name__, *words]
+    done = subprocess.run(
+        command, env=environment(BRONZE_INGEST_IOT, None), stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"no class-data archive could be made:\n{done.stderr[-4000:]}")
+    return archive
+
+
 def run_script(script: Path, words: list[str], folder: Path, *, memory: str) -> float:
-    """Submit any script with Delta's jars and nothing else that is set but its memory; return the seconds.
+    """Submit any script with Delta's jars and nothing else that is set but memory and log levels; return the seconds.
 
     Raises:
         RuntimeError: it failed; with the end of its log.
@@ -93,6 +119,7 @@ def run_script(script: Path, words: list[str], folder: Path, *, memory: str) -> 
     conf = {
         "spark.driver.extraClassPath": str(jars() / "*"),
         "spark.driver.memory": memory,
+        "spark.driver.extraJavaOptions": _LOGGING,
         "spark.local.dir": str(folder / "scratch"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -125,9 +152,9 @@ def jars() -> Path:
     return Path(os.environ.get("LOGISTICS_TEST_JARS") or settings.load().home / "jars")
 
 
-def _properties(folder: Path, memory: str) -> Path:
+def _properties(folder: Path, memory: str, java_options: list[str]) -> Path:
     python = str(Path(submit.SPARK_SUBMIT).with_name("python"))
-    conf = spark_conf.job_properties(jars(), folder / "scratch")
+    conf = spark_conf.job_properties(jars(), folder / "scratch", java_options=[_LOGGING, *java_options])
     conf |= spark_conf.cluster_properties(MASTER, python=python, cores=2)
     if memory:
         conf["spark.driver.memory"] = memory
