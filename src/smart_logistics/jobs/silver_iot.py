@@ -64,11 +64,12 @@ def _settle(ctx: Context, seen: int, kept: list[DataFrame]) -> Mapping[str, obje
 def _settled(ctx: Context, seen: int, keep: Keep, *, few: bool) -> Mapping[str, object]:
     lake = ctx.lake
     stamp = lake.new_stamp()
-    records = lake.since(bronze.IOT_TELEMETRY, seen, column="_ingested_at")
-    judged = readings.judged(records, ctx.setting("MAX_CLOCK_SKEW_MINUTES"))
+    # To where Bronze is now: whatever is committed meanwhile, the same records come whenever they are read.
+    until = instant(lake.progress(bronze.IOT_TELEMETRY, PRODUCER))
+    new = [("_ingested_at", ">", instant(seen)), ("_ingested_at", "<=", until)]
+    judged = readings.judged(lake.rows(bronze.IOT_TELEMETRY, [new]), ctx.setting("MAX_CLOCK_SKEW_MINUTES"))
     if few:
-        # Many are sooner judged twice than kept: their extent needs no text, and nobody writes Bronze meanwhile.
-        judged = keep(judged)
+        judged = keep(judged)  # many are sooner judged twice than kept, and their extent needs no text
     read, dates = _extent(judged)
     held = _readings_of(lake, dates)
     judged = keep(readings.without_text(readings.without_repeats(judged, held)))
