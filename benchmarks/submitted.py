@@ -19,11 +19,11 @@ from smart_logistics.jobs.catalog import BRONZE_INGEST_IOT, Job
 from smart_logistics.lake import spark_conf
 from smart_logistics.stack import class_archive, java
 from smart_logistics.stack.home import Home
-from smart_logistics.stack.spark import LOG4J2_TEMPLATE
+from smart_logistics.stack.spark import LOG4J2_TEMPLATE, log_levels
 
 MASTER = "local[2]"
 LAKEHOUSE, LANDING = "lakehouse", "landing"
-_LOGGING = f"-Dlog4j2.configurationFile={LOG4J2_TEMPLATE.as_uri()}"
+_LOGGING = log_levels(LOG4J2_TEMPLATE)
 
 
 @dataclass(frozen=True)

@@ -91,8 +91,7 @@ class Wanted:
 
     def forget(self) -> None:
         """Free what ``keep`` kept."""
-        for frame in self._kept:
-            frame.unpersist()
+        self.lake.forget(self._kept)
 
     def of(
         self, ids: DataFrame, shipments: DataFrame, known: Sequence[str] | None = None

@@ -108,8 +108,7 @@ class RowBatch:
 
     def forget(self) -> None:
         """Free what was kept in memory."""
-        for frame in self._kept:
-            frame.unpersist()
+        self.lake.forget(self._kept)
 
     @property
     def judged(self) -> DataFrame:

@@ -125,8 +125,7 @@ class RowExtraction:
             if new:
                 self._append(marked.filter(versions.IS_NEW).drop(versions.IS_NEW), new)
         finally:
-            for frame in kept:
-                frame.unpersist()
+            self.lake.forget(kept)
         return int(new)
 
     def _compare_with_fence(self, read: int) -> None:

@@ -51,24 +51,23 @@ def run(ctx: Context) -> Mapping[str, object]:
             counts = summed(counts, readings_again.run(ctx, kept))
         return counts
     finally:
-        for frame in kept:
-            frame.unpersist()
+        lake.forget(kept)
 
 
 def _settle(ctx: Context, seen: int, kept: list[DataFrame]) -> Mapping[str, object]:
     lake, few = ctx.lake, small.are_few(ctx.lake.root, bronze.IOT_TELEMETRY, "_ingested_at", seen)
     with lake.settings_for(few=few):
-        return _settled(ctx, seen, partial(lake.keep, kept=kept, few=few), few=few)
+        return _settled(ctx, seen, partial(lake.keep, kept=kept, few=few))
 
 
-def _settled(ctx: Context, seen: int, keep: Keep, *, few: bool) -> Mapping[str, object]:
+def _settled(ctx: Context, seen: int, keep: Keep) -> Mapping[str, object]:
     lake = ctx.lake
     stamp = lake.new_stamp()
     # To where Bronze is now: whatever is committed meanwhile, the same records come whenever they are read.
     until = instant(lake.progress(bronze.IOT_TELEMETRY, PRODUCER))
     new = [("_ingested_at", ">", instant(seen)), ("_ingested_at", "<=", until)]
     judged = readings.judged(lake.rows(bronze.IOT_TELEMETRY, [new]), ctx.setting("MAX_CLOCK_SKEW_MINUTES"))
-    if few:
+    if lake.expects_few:
         judged = keep(judged)  # many are sooner judged twice than kept, and their extent needs no text
     read, dates = _extent(judged)
     held = _readings_of(lake, dates)

@@ -151,6 +151,12 @@ class Reader:
         kept.append(frame.persist())
         return kept[-1]
 
+    @staticmethod
+    def forget(kept: Sequence[DataFrame]) -> None:
+        """Free what ``keep`` kept, the last first: of one that is freed, Spark plans unread dependents again."""
+        for frame in reversed(kept):
+            frame.unpersist()
+
     def literals(self, frame: DataFrame, columns: Sequence[str]) -> dict[str, list[Any] | None]:
         """Return the distinct values of each column, all in one action; None for a column that has too many to name."""
         if (rows := self.rows_at_hand(frame)) is not None:

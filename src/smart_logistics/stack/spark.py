@@ -83,6 +83,12 @@ def archive_of(settings: Settings, home: Home, java: Java) -> Path | None:
     return class_archive.place(home, java) if is_local_cluster(settings) else None
 
 
+def log_levels(file: Path) -> str:
+    """Return the option of a JVM that logs as ``file`` says."""
+    # A URI: it needs no quoting, whatever the home's path is.
+    return f"-Dlog4j2.configurationFile={file.as_uri()}"
+
+
 def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -> None:
     """Write the properties of the jobs and of the daemons, and the log levels."""
     home.log4j2.write_text(LOG4J2_TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -90,8 +96,7 @@ def write_properties(settings: Settings, home: Home, ports: Ports, java: Java) -
     authentication = (
         {"spark.authenticate": "true", "spark.authenticate.secret": secret(home, AUTHENTICATION)} if given else {}
     )
-    # A URI: it needs no quoting, whatever the home's path is.
-    java_options = [f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}"]
+    java_options = [log_levels(home.log4j2)]
     archive = archive_of(settings, home, java)
     if archive is not None:
         _write_rehearsal(home, java_options + class_archive.made(archive))
@@ -168,7 +173,7 @@ def programs(settings: Settings, home: Home, ports: Ports, java: Java) -> list[P
     def daemon(name: str, main: str, port: str, page: str, *arguments: str) -> Program:
         command = (
             *(java.binary, "-Xms32m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"),
-            *(f"-Dlog4j2.configurationFile={home.log4j2.as_uri()}", "-Djava.net.preferIPv4Stack=true", *archived),
+            *(log_levels(home.log4j2), "-Djava.net.preferIPv4Stack=true", *archived),
             *("-cp", class_archive.class_path(home), main),
             *("--host", LOOPBACK, "--port", str(ports[port]), "--webui-port", str(ports[page])),
             *("--properties-file", str(home.spark_daemon_properties)),
