@@ -28,6 +28,18 @@ def counting(assignments: DataFrame, vehicles: DataFrame) -> DataFrame:
     )
 
 
+def with_readings(assignments: DataFrame, readings: DataFrame) -> DataFrame:
+    """Return each of the ``readings`` beside each of the ``counting`` assignments that it falls into.
+
+    An assignment's first instant belongs to it, its last does not.
+    """
+    windows = F.broadcast(assignments.select("shipment_id", "plate", "starts_at", "ends_at"))
+    inside = (F.col("event_ts") >= F.col("starts_at")) & (
+        F.col("ends_at").isNull() | (F.col("event_ts") < F.col("ends_at"))
+    )
+    return readings.join(windows, (F.col("truck_id") == F.col("plate")) & inside)
+
+
 def trips(assignments: DataFrame) -> DataFrame:
     """Return one row for each shipment of the ``counting`` assignments: its trucks, drivers and times."""
     in_order = F.array_sort(F.collect_list(F.struct("starts_at", "assignment_id", "plate", "driver_id")))

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from smart_logistics.contracts.rules import MKT_ACTIVATION_KELVIN, ZERO_CELSIUS_KELVIN
+from smart_logistics.gold.assignments import with_readings
 from smart_logistics.gold.severity import MICROSECONDS_PER_MINUTE, deviation
 
 
@@ -14,13 +15,8 @@ def matched(readings: DataFrame, assignments: DataFrame) -> DataFrame:
 
     Outliers do not count. Two trucks at one instant are two readings; two assignments over one reading are not.
     """
-    windows = F.broadcast(assignments.select("shipment_id", "plate", "starts_at", "ends_at"))
-    inside = (F.col("event_ts") >= F.col("starts_at")) & (
-        F.col("ends_at").isNull() | (F.col("event_ts") < F.col("ends_at"))
-    )
     return (
-        readings.filter(~F.col("is_outlier"))
-        .join(windows, (F.col("truck_id") == F.col("plate")) & inside)
+        with_readings(assignments, readings.filter(~F.col("is_outlier")))
         .select("shipment_id", "truck_id", "event_ts", "temperature", "latitude", "longitude")
         # Where a shipment's readings are together they need not be shuffled again to be looked at in order.
         .repartition("shipment_id")
