@@ -83,6 +83,7 @@ def deadlines(run: DagRun, session: Any) -> list[Deadline]:
 def minutes_by_name(run: DagRun, session: Any) -> dict[str, float]:
     found = deadlines(run, session)
     names = [one.callback.data["kwargs"]["name"] for one in found]
+    assert run.queued_at is not None
     after = [(one.deadline_time - run.queued_at).total_seconds() / 60 for one in found]
     return dict(zip(names, after, strict=True))
 

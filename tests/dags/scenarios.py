@@ -69,8 +69,8 @@ def provisioned() -> dict[str, Any]:
     provision.provision(settings.load())
     with create_session() as session:
         session.add(Connection(conn_id="logistics_postgres", conn_type="postgres", password="old-canary"))
-        session.scalar(select(Variable).where(Variable.key == "logistics_hold_minutes")).set_val("61")
-        session.scalar(select(Variable).where(Variable.key == "logistics_settle_seconds")).set_val("99")
+        for name, value in (("logistics_hold_minutes", "61"), ("logistics_settle_seconds", "99")):
+            session.scalars(select(Variable).where(Variable.key == name)).one().set_val(value)
     provision.provision(settings.load())
     with create_session() as session:
         return {
@@ -88,7 +88,8 @@ def run_one(name: str, landing: Path, number: int) -> dict[str, Any]:
         (landing / "iot_telemetry_20260101_000000_1.json").write_text("{}\n")
 
     def execute(self: SparkJobOperator, context: Any) -> dict[str, int]:
-        outcomes.get(self.task_id, lambda _: None)(context["ti"].try_number)
+        if outcome := outcomes.get(self.task_id):
+            outcome(context["ti"].try_number)
         return {"rows": 1}
 
     SparkJobOperator.execute = execute  # type: ignore[method-assign]

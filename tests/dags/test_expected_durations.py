@@ -15,6 +15,7 @@ def test_each_task_of_each_dag_has_an_expectation_below_its_limit(bag: DagBag) -
     tasks = [task for dag in bag.dags.values() for task in dag.tasks]
     assert {task.task_id for task in tasks} == EXPECTED_SECONDS.keys()
     for task in tasks:
+        assert task.execution_timeout is not None
         assert timedelta(0) < timedelta(seconds=EXPECTED_SECONDS[task.task_id]) < task.execution_timeout / 4
 
 

@@ -64,7 +64,8 @@ class Stack:
     def rows(self, table: str) -> list[Row]:
         """Return every row of ``layer.name``."""
         layer, name = table.split(".")
-        return DeltaTable(str(self.home / "lakehouse" / layer / name)).to_pyarrow_table().to_pylist()
+        found: list[Row] = DeltaTable(str(self.home / "lakehouse" / layer / name)).to_pyarrow_table().to_pylist()
+        return found
 
     def query(self, sql: str) -> list[Row]:
         """Return what `logistics query` answers."""

@@ -15,13 +15,13 @@ from smart_logistics.orchestration import predecessor
 def main(home: Path, python: str, number: int) -> int:
     tether.die_with_parent(os.getppid())
     whose = predecessor.Instance(str(home), "a_dag", JOB.name, "a_run", number)
-    places = {"lakehouse": str(home / "lakehouse"), "landing": str(home / "landing")}
+    lakehouse, landing = str(home / "lakehouse"), str(home / "landing")
     command = submit.command(
         JOB,
         master="local[1]",
         properties_file=str(home / "spark.conf"),
         name="held",
-        arguments=JOB.arguments(run_id="a_run", setting=lambda _: "0", **places),
+        arguments=JOB.arguments(run_id="a_run", lakehouse=lakehouse, landing=landing, setting=lambda _: "0"),
         conf={"spark.pyspark.driver.python": python},
     )
     environment = submit.environment(JOB, source_dsn=None) | whose.mark()

@@ -39,8 +39,9 @@ def above(drivers: list[Driver], steps: int) -> psutil.Process:
     """Return the process so many steps above a driver's tether."""
     (process,) = [one.process for one in drivers if one.is_tether]
     for _ in range(steps):
-        process = process.parent()
-        assert process is not None
+        parent = process.parent()
+        assert parent is not None
+        process = parent
     return process
 
 

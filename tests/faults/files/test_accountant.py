@@ -8,7 +8,7 @@ from tests.faults.files.accountant import Account, account
 
 A, B, C = '{"a": 1}', '{"b": [2]}', '{"c": "ü"}'
 NOTE = r"not UTF-8, shown as \xNN and \\"
-SOUND = {
+SOUND: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
     "lines": (f"\ufeff \n{A}\r\n\n\u2003\n{B}\n{C}\n\n", [(A, None), (B, None), (C, None)]),
     "a damaged line": (f"{A}\nx y\n{C}", [(A, None), ("x y", "not JSON"), (C, None)]),
     "an array": (f"\ufeff\n [ {A},\r\n{B} , {C} ] \n", [(A, None), (B, None), (C, None)]),
@@ -26,7 +26,7 @@ def test_what_is_all_there_is_all_accounted_for(name: str) -> None:
     assert account(data.encode(), texts) == Account()
 
 
-WRONG = {
+WRONG: dict[str, tuple[str, list[tuple[str, str | None]]]] = {
     "lost": (f"{A}\n{B}\n{C}\n", [(A, None), (C, None)]),
     "lost at the end": (f"{A}\n{B}\n", [(A, None)]),
     "lost at the start": (f"{A}\n{B}\n", [(B, None)]),

@@ -37,7 +37,9 @@ def low_caps(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAX_RECORD_BYTES", RECORD_CAP)
     monkeypatch.setattr(telemetry_frame, "_VECTORS_TO_BYTES", RECORD_CAP)
     monkeypatch.setattr(raw, "HEAD_BYTES", HEAD)
-    monkeypatch.setitem(FileContent.__init__.__kwdefaults__, "limit", CONTENT_CAP)
+    defaults = FileContent.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "limit", CONTENT_CAP)
 
 
 @pytest.mark.usefixtures("low_caps")

@@ -10,7 +10,7 @@ from smart_logistics.jobs import bronze_ingest_iot as job
 from smart_logistics.jobs.runner import Context
 from smart_logistics.lake.store import Lake
 from tests.faults.files.accountant import Account, account
-from tests.faults.files.fuzz import Dealer
+from tests.faults.files.fuzz import DamagedFile, Dealer
 from tests.oracle import files as oracle
 from tests.oracle.load import Lakehouse
 
@@ -22,7 +22,7 @@ def test_the_tables_account_for_every_byte_that_landed(lake: Lake, seed: int, tm
     landing = tmp_path / "landing"
     landing.mkdir()
     dealer = Dealer(Random(seed))  # noqa: S311 (data, not secrets)
-    landed = {}
+    landed: dict[str, DamagedFile] = {}
     while len(landed) < FILES:
         file = dealer.file()
         # The caps are the real ones here, under which a head stands for nothing.

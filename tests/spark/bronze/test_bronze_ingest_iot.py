@@ -204,7 +204,7 @@ def test_any_name_and_any_bytes_arrive_as_they_are(site: Site) -> None:
 
 
 def test_columns_are_typed_and_null_where_they_cannot_be(site: Site) -> None:
-    values = [
+    values: list[dict[str, Any]] = [
         {"timestamp": "0001-01-01T00:00:00.000001Z"},
         {"timestamp": "9999-12-31T23:59:59.9999999Z"},
         {"timestamp": "2026-03-01T05:30:00.25+05:30", "latitude": 18.5, "longitude": -0.0},

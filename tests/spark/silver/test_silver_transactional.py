@@ -131,7 +131,9 @@ def test_the_latest_valid_version_is_the_same_in_one_run_or_many(lake: Lake, one
 
 
 def test_late_events_take_their_place_and_keys_of_versions_that_stay_do_not_change(lake: Lake) -> None:
-    event = lambda n, status, minutes: row("shipment_status_events", event_id=n, status=status, changed_at=at(minutes))  # noqa: E731
+    def event(number: int, status: str, minutes: int) -> dict[str, Any]:
+        return row("shipment_status_events", event_id=number, status=status, changed_at=at(minutes))
+
     extract(lake, **parents() | {"shipments": [row("shipments", status="Delivered")]})
     extract(
         lake, shipment_status_events=[event(1, "Created", 0), event(2, "In Transit", 10), event(3, "In Transit", 30)]

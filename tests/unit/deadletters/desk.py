@@ -83,7 +83,9 @@ class Site:
         tables.append_rows(self.lakehouse, declared, [row])
 
     def rows(self, layer_table: str) -> list[dict[str, Any]]:
-        return tables.DeltaTable(f"{self.lakehouse}/{layer_table.replace('.', '/')}").to_pyarrow_table().to_pylist()
+        table = tables.DeltaTable(f"{self.lakehouse}/{layer_table.replace('.', '/')}")
+        found: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist()
+        return found
 
     def status(self, number: int) -> tuple[str, str]:
         (row,) = letters.of_ids(self.lakehouse, (letter_id(number),)).to_pylist()

@@ -7,6 +7,7 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -38,7 +39,7 @@ def test_a_repeated_request_adds_nothing(ward: Ward) -> None:
 
 
 @pytest.mark.parametrize("other", [{"reason": "x"}, {"author": "ravi"}, {"decision": Decision.RELEASE}])
-def test_a_key_belongs_to_one_decision(ward: Ward, other: dict[str, object]) -> None:
+def test_a_key_belongs_to_one_decision(ward: Ward, other: dict[str, Any]) -> None:
     ward.decide()
     with pytest.raises(KeyTaken, match="entry 1"):
         ward.decide(**other)
@@ -55,7 +56,7 @@ def test_of_what_has_changed_since_it_was_shown_nothing_is_decided(ward: Ward) -
 
 
 @pytest.mark.parametrize("which", [{"excursion_no": 3}, {"shipment_id": "S3"}, {"shipment_id": "' OR 1=1"}])
-def test_an_excursion_that_is_not_there_cannot_be_decided_upon(ward: Ward, which: dict[str, object]) -> None:
+def test_an_excursion_that_is_not_there_cannot_be_decided_upon(ward: Ward, which: dict[str, Any]) -> None:
     with pytest.raises(NoSuchExcursion):
         ward.decide(**which)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -77,18 +78,8 @@ class Ward:
         tables.append_rows(self.lakehouse, TEMPERATURE_EXCURSIONS, [excursion(), excursion(2), excursion(1, "S2")])
 
     def request(self, key: str = "k1", **values: Any) -> Request:
-        return Request(
-            **{
-                "key": key,
-                "shipment_id": "S1",
-                "excursion_no": 1,
-                "decision": Decision.QUARANTINE,
-                "reason": "The door stood open",
-                "author": "asha",
-                "via": Via.AIRFLOW,
-            }
-            | values
-        )
+        usual = Request(key, "S1", 1, Decision.QUARANTINE, "The door stood open", "asha", Via.AIRFLOW)
+        return replace(usual, **values)
 
     def decide(self, key: str = "k1", **values: Any) -> Written:
         return book.decide(self.lakehouse, self.request(key, **values))

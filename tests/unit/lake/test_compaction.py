@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -139,6 +140,11 @@ def test_it_waits_for_the_writer_of_the_table(tmp_path: Path, monkeypatch: pytes
     small_files(root, days=1)
     held: list[str] = []
     hold = locks.hold
-    monkeypatch.setattr(locks, "hold", lambda path, **how: held.append(path.name) or hold(path, **how))
+
+    def noted(path: Path, **how: Any) -> Any:
+        held.append(path.name)
+        return hold(path, **how)
+
+    monkeypatch.setattr(locks, "hold", noted)
     do_everything(root)
     assert held == ["silver.iot_telemetry.lock"]

@@ -29,9 +29,12 @@ def test_in_a_lakehouse_that_was_removed_it_is_made_again(tmp_path: Path) -> Non
 def test_what_was_seen_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     created: list[str] = []
     create: Callable[..., Any] = DeltaTable.create
-    monkeypatch.setattr(
-        tables.DeltaTable, "create", lambda place, **rest: created.append(place) or create(place, **rest)
-    )
+
+    def noted(place: str, **rest: Any) -> Any:
+        created.append(place)
+        return create(place, **rest)
+
+    monkeypatch.setattr(tables.DeltaTable, "create", noted)
     for _ in range(3):
         made(tmp_path)
     assert created == [tables.uri(str(tmp_path), IOT_TELEMETRY)]

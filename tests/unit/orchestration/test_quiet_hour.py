@@ -37,7 +37,7 @@ def event_of(landing: Path) -> dict[str, Any]:
 
 
 def end(event: dict[str, Any]) -> None:
-    LandingSensor(task_id="wait_for_iot_files", poke_interval=1, timeout=300).on_event({}, event)  # type: ignore[typeddict-item]
+    LandingSensor(task_id="wait_for_iot_files", poke_interval=1, timeout=300).on_event({}, event)
 
 
 def test_an_hour_without_files_is_skipped_as_a_quiet_one(landing: Path) -> None:

@@ -89,15 +89,16 @@ def test_the_first_task_refuses_a_request_and_heals_nothing_in_a_dry_run(monkeyp
     monkeypatch.setattr(deadlines, "look_at_gold", lambda dag_id, _: done.append(f"looked at {dag_id}"))
     task = StartOperator(task_id="start", dag=None)
     with pytest.raises(ConfigurationError, match="from_day"):
-        task.execute({"params": filled(from_day="2026-11-01")})  # type: ignore[typeddict-item]
+        task.execute({"params": filled(from_day="2026-11-01")})
     assert done == []
-    task.execute({"params": filled(dry_run=True)})  # type: ignore[typeddict-item]
+    task.execute({"params": filled(dry_run=True)})
     assert done == ["checked"]
     # Airflow calls these once the run goes on.
     (behind,) = task.on_success_callback
-    behind({"params": filled(dry_run=True), "dag": SimpleNamespace(dag_id="d")})
+    dag: Any = SimpleNamespace(dag_id="d")
+    behind({"params": filled(dry_run=True), "dag": dag})
     assert done == ["checked"]
-    behind({"params": filled(), "dag": SimpleNamespace(dag_id="d")})
+    behind({"params": filled(), "dag": dag})
     assert done == ["checked", "stood back", "waited", "healed", "looked at d"]
 
 
@@ -106,7 +107,7 @@ def test_a_dry_run_waits_for_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr(connections, "setting", lambda _: 0)
     sensor = LandingSensor(task_id="wait_for_iot_files", poke_interval=60, timeout=300)
     with pytest.raises(AirflowSkipException, match="dry run"):
-        sensor.execute({"params": filled(dry_run=True)})  # type: ignore[typeddict-item]
+        sensor.execute({"params": filled(dry_run=True)})
 
 
 def test_a_plan_is_told_in_lines() -> None:

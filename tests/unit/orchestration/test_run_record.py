@@ -99,7 +99,8 @@ def airflow() -> Airflow:
 def rows(lakehouse: Path, table: Any) -> list[dict[str, Any]]:
     from deltalake import DeltaTable
 
-    return DeltaTable(uri(str(lakehouse), table)).to_pyarrow_table().to_pylist()
+    found: list[dict[str, Any]] = DeltaTable(uri(str(lakehouse), table)).to_pyarrow_table().to_pylist()
+    return found
 
 
 def record(airflow: Airflow, lakehouse: Path) -> int:

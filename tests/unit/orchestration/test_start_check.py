@@ -189,7 +189,7 @@ def test_within_a_task_s_start_each_connection_and_variable_is_asked_for_once(
 ) -> None:
     """Each is a request to Airflow's API; afterwards an edit is seen."""
     asked: list[str] = []
-    real = {"connection": connections.Connection.get, "variable": connections.Variable.get}
+    real: dict[str, Any] = {"connection": connections.Connection.get, "variable": connections.Variable.get}
 
     def noted(kind: str, name: str) -> Any:
         asked.append(name)

@@ -40,7 +40,12 @@ def keep(home: Path, listener: socket.socket) -> warm.Session:
 
 
 def choose(home: Path, **other: Any) -> warm.Session | str:
-    given = {"job": SILVER_IOT, "master": MASTER, "lakehouse": str(home / "lakehouse"), "conf": {}} | other
+    given: dict[str, Any] = {
+        "job": SILVER_IOT,
+        "master": MASTER,
+        "lakehouse": str(home / "lakehouse"),
+        "conf": {},
+    } | other
     return warm.choose(home, given.pop("job"), **given)
 
 

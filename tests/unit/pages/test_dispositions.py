@@ -37,7 +37,7 @@ class Visitor:
     def get(self, path: str, **params: Any) -> httpx.Response:
         return httpx.get(self._server.base + path, params=params or None, cookies=self._cookies, timeout=300)
 
-    def form(self, shipment: str = "S1", number: int = 1, **values: str) -> dict[str, str]:
+    def form(self, shipment: str = "S1", number: int = 1, **values: Any) -> dict[str, str]:
         """Return the form as the page gives it, filled in."""
         page = self.get(PATH, shipment=shipment, excursion=number).text
         hidden = {name: html.unescape(v) for name, v in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)}
@@ -135,7 +135,10 @@ def test_of_what_changed_while_it_was_looked_at_nothing_is_written(server: Serve
 
 def test_what_is_no_decision_is_refused(server: Server, admin: Visitor) -> None:
     before = written(server)
-    wrong = {422: [{"reason": "   "}, {"decision": "keep"}, {"reason": "x" * 2001}], 404: [{"excursion": "9"}]}
+    wrong: dict[int, list[dict[str, Any]]] = {
+        422: [{"reason": "   "}, {"decision": "keep"}, {"reason": "x" * 2001}],
+        404: [{"excursion": "9"}],
+    }
     for code, values in wrong.items():
         assert [admin.post(admin.form(**one)).status_code for one in values] == [code] * len(values)
     assert written(server) == before

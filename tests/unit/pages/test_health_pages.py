@@ -81,7 +81,8 @@ def test_it_can_be_read_by_everybody(look: Look, path: str, how: dict[str, bool]
 
 def test_every_error_leads_to_an_entry_of_the_guide(look: Look) -> None:
     page = look("/logistics/guide")
-    for error in (LogisticsError, *FAMILY):
+    errors: tuple[type[LogisticsError], ...] = (LogisticsError, *FAMILY)
+    for error in errors:
         assert page.locator(f"[id='{error.guide}']").count() == 1, error
     assert page.locator("[id='a-run-that-takes-too-long'], [id='a-service-that-does-not-start']").count() == 2
 

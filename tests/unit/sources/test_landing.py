@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,8 +167,8 @@ def test_a_crash_at_any_call_loses_no_file_and_the_next_attempt_ends(
     assert not folders.processing.exists() or list(folders.processing.iterdir()) == []
 
 
-def crashing(real, left):  # type: ignore[no-untyped-def]
-    def call(*args, **kwargs):  # type: ignore[no-untyped-def]
+def crashing(real: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
         left[0] -= 1
         if left[0] < 0:
             raise CrashError

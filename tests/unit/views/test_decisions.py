@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -40,7 +41,7 @@ def decide(root: str, shipment_id: str, number: int, decision: Decision) -> None
     book.decide(root, book.Request(key, shipment_id, number, decision, "why", "asha", Via.AIRFLOW))
 
 
-def told(root: str, **filters: str) -> dict[str, str | None]:
+def told(root: str, **filters: Any) -> dict[str, str | None]:
     rows = shipments.listing(Snapshot(root), Filters(**filters), sort="shipment").rows
     return {row["shipment_id"]: row["decision"] for row in rows}
 
