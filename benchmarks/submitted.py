@@ -102,11 +102,11 @@ def archived(folder: Path) -> Path | None:
     archive = folder / "classes.jsa"
     words = [str(archive), str(_properties(folder, "", class_archive.made(archive))), str(folder / "scratch")]
     command = [sys.executable, "-m", class_archive.__name__, *words]
-    done = subprocess.run(
-        command, env=environment(BRONZE_INGEST_IOT, None), stderr=subprocess.PIPE, text=True, check=False
-    )
+    given = environment(BRONZE_INGEST_IOT, None)
+    # What the JVM has to say of classes that it leaves out concerns nobody.
+    done = subprocess.run(command, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"no class-data archive could be made:\n{done.stderr[-4000:]}")
+        raise RuntimeError(f"no class-data archive could be made:\n{done.stdout[-4000:]}")
     return archive
 
 
