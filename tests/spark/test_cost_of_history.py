@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from smart_logistics.contracts import ALL_TABLES
@@ -166,4 +167,4 @@ def test_the_next_hour_opens_no_file_of_two_months_ago(
 
 def test_whoever_reads_a_whole_table_is_found_out(lost_past: Path) -> None:
     with pytest.raises(pa.ArrowInvalid):
-        tables.DeltaTable(str(lost_past / "silver" / "orders")).to_pyarrow_table()
+        DeltaTable(str(lost_past / "silver" / "orders")).to_pyarrow_table()

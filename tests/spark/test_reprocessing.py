@@ -16,6 +16,7 @@ from smart_logistics.deadletters.desk import Desk, State
 from smart_logistics.deadletters.reprocess import NOTHING, reprocess
 from smart_logistics.jobs import bronze_ingest_iot, silver_iot, silver_transactional
 from smart_logistics.jobs.runner import Context
+from smart_logistics.lake import file_log
 from smart_logistics.lake.store import Lake
 from tests.oracle.load import Lakehouse
 from tests.spark.silver.builders import extract, row
@@ -107,7 +108,7 @@ def test_corrected_records_are_in_silver_once_and_each_letter_says_what_became_o
 # Before a step is after the one that comes before it.
 STEPS: dict[str, tuple[Any, str, int, bool]] = {
     "after Bronze's records": (Lake, "append", 1, True),
-    "after the log of files": (bronze_ingest_iot.file_log, "append", 1, True),
+    "after the log of files": (file_log, "append", 1, True),
     "before the letter is closed": (Lake, "update", 1, False),
     "after the letter is closed": (Lake, "update", 1, True),
 }

@@ -10,6 +10,7 @@ import pytest
 
 from smart_logistics.contracts.source import SOURCE_TABLES
 from smart_logistics.errors import SourceUnavailable
+from smart_logistics.jobs.row_extraction import RowExtraction
 from smart_logistics.lake.store import Lake
 from smart_logistics.sources import dsn
 from smart_logistics.sources.dsn import Timeouts
@@ -148,9 +149,8 @@ def test_too_many_connections_are_named_and_the_retry_completes(
 def test_a_server_that_goes_away_between_two_tables_is_named(
     lake: Lake, source: Source, extract: Extract, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smart_logistics.jobs import bronze_ingest_sql
 
-    look = bronze_ingest_sql.RowExtraction.look
+    look = RowExtraction.look
 
     def cut_at_the_last(self: Any) -> Any:
         if self.source is SOURCE_TABLES[-1]:
@@ -158,6 +158,6 @@ def test_a_server_that_goes_away_between_two_tables_is_named(
         return look(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bronze_ingest_sql.RowExtraction, "look", cut_at_the_last)
+        patch.setattr(RowExtraction, "look", cut_at_the_last)
         fails(extract)
     assert whole_tables(lake) == []

@@ -21,6 +21,7 @@ from smart_logistics.lake.store import Lake
 from smart_logistics.lake.tables import instant
 from smart_logistics.sources import claim as claims
 from smart_logistics.sources.claim import Batch
+from smart_logistics.sources.content import digest
 from tests.oracle.compare import compare_dead_letters, differences
 from tests.oracle.expect import expect
 from tests.oracle.hostile_data import hostile_waves
@@ -240,7 +241,6 @@ def test_a_file_that_cannot_be_opened_goes_to_failed_and_the_others_are_loaded(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.land(a=line(truck_id="A"), b=line(truck_id="B"))
-    digest = claims.digest
 
     def refused(path: Path) -> tuple[str, int]:
         if path.name == "0.json":

@@ -13,7 +13,7 @@ import pytest
 from smart_logistics.contracts import bronze
 from smart_logistics.contracts.source import SOURCE_TABLES
 from smart_logistics.errors import SourceContractBroken, SourceUnavailable
-from smart_logistics.jobs import bronze_ingest_sql
+from smart_logistics.jobs.row_extraction import RowExtraction
 from smart_logistics.lake import tables
 from smart_logistics.lake.store import Lake
 from smart_logistics.sources import dsn
@@ -195,14 +195,14 @@ def test_a_connection_cut_in_mid_read_leaves_nothing_and_the_retry_completes(
     lake: Lake, source: Source, extract: Extract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.execute("INSERT INTO customers (customer_id, name) SELECT n, 'c' FROM generate_series(1, 50) n")
-    look = bronze_ingest_sql.RowExtraction.take
+    look = RowExtraction.take
 
     def cut(self: Any) -> int:
         source.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         return look(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bronze_ingest_sql.RowExtraction, "take", cut)
+        patch.setattr(RowExtraction, "take", cut)
         with pytest.raises(SourceUnavailable):
             extract()
     assert held(lake, "customers", "customer_id") == []

@@ -9,7 +9,7 @@ import pytest
 
 from smart_logistics.contracts.source import SOURCE_TABLES
 from smart_logistics.errors import SourceContractBroken, SourceUnavailable
-from smart_logistics.jobs import bronze_ingest_sql
+from smart_logistics.jobs.row_extraction import RowExtraction
 from smart_logistics.lake.store import Lake
 from smart_logistics.sources import dsn, postgres
 from smart_logistics.sources.postgres import snapshot_of
@@ -66,14 +66,14 @@ def test_a_right_that_is_taken_away_in_between_is_a_broken_contract_and_nothing_
     lake: Lake, source: Source, extract: Extract, reader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customers(source, 1)
-    take = bronze_ingest_sql.RowExtraction.take
+    take = RowExtraction.take
 
     def revoke(self: Any) -> int:
         source.execute("REVOKE SELECT ON customers FROM visitor")
         return take(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bronze_ingest_sql.RowExtraction, "take", revoke)
+        patch.setattr(RowExtraction, "take", revoke)
         with pytest.raises(SourceContractBroken, match="permission denied for table customers"):
             extract()
     assert held(lake, "customers", "customer_id") == []

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from smart_logistics.contracts import silver
 from smart_logistics.contracts.gold import SHIPMENT_ANALYTICS, TEMPERATURE_EXCURSIONS
 from smart_logistics.contracts.model import Table
 from smart_logistics.jobs import gold_aggregate, silver_iot, silver_transactional
 from smart_logistics.jobs.runner import Context
-from smart_logistics.lake import at_hand, small, tables
+from smart_logistics.lake import at_hand, small
 from smart_logistics.lake import reading as reading_tables
 from smart_logistics.lake.store import Lake
 from tests.spark.silver.builders import PARENTS, at, extract, land, lose, reading, row
@@ -160,7 +161,7 @@ def test_no_reading_is_read_again_once_gold_is_written_to(
     def lose_readings(self: Lake, table: Table, *args: Any, **kwargs: Any) -> int:
         count = merge(self, table, *args, **kwargs)
         if table is TEMPERATURE_EXCURSIONS:
-            for uri in tables.DeltaTable(self.path(silver.IOT_TELEMETRY)).file_uris():
+            for uri in DeltaTable(self.path(silver.IOT_TELEMETRY)).file_uris():
                 Path(uri).write_bytes(b"no parquet")
         return count
 

@@ -20,7 +20,7 @@ from smart_logistics.contracts.silver import IOT_TELEMETRY, ORDERS
 from smart_logistics.jobs import silver_iot
 from smart_logistics.jobs.runner import Context
 from smart_logistics.lake import small, tables
-from smart_logistics.lake.changes import INSERT, OPERATION, UPDATE
+from smart_logistics.lake.operations import INSERT, OPERATION, UPDATE
 from smart_logistics.lake.store import Lake
 from smart_logistics.ops import maintenance
 from tests.spark.silver.builders import land, reading

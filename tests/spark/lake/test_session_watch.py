@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setenv("SPARK_REMOTE", "sc://localhost:1")
     monkeypatch.setattr(session, "_closing", threading.Event())
     monkeypatch.setattr(session, "_ASK_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(session.os, "_exit", leave)
+    monkeypatch.setattr(os, "_exit", leave)
     return codes
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from deltalake import DeltaTable
+
 from smart_logistics.contracts.bronze import EXTRACTED, REJECTED_RECORDS
 from smart_logistics.contracts.silver import BY_SOURCE, IOT_TELEMETRY
 from smart_logistics.deadletters import letters
@@ -83,7 +85,7 @@ class Site:
         tables.append_rows(self.lakehouse, declared, [row])
 
     def rows(self, layer_table: str) -> list[dict[str, Any]]:
-        table = tables.DeltaTable(f"{self.lakehouse}/{layer_table.replace('.', '/')}")
+        table = DeltaTable(f"{self.lakehouse}/{layer_table.replace('.', '/')}")
         found: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist()
         return found
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from deltalake import DeltaTable
 
 from smart_logistics.contracts.rules import SUPERSEDED, Reprocessing
 from smart_logistics.deadletters import letters
@@ -14,7 +15,7 @@ from smart_logistics.deadletters.discard import discard, review
 from smart_logistics.deadletters.letters import Wanted
 from smart_logistics.deadletters.reprocess import reprocess
 from smart_logistics.errors import ConfigurationError, LockHeld
-from smart_logistics.lake import locks, tables
+from smart_logistics.lake import locks
 from smart_logistics.lake.waiting import waiting
 from tests.unit.deadletters.desk import AT, Site, letter_id
 
@@ -60,9 +61,9 @@ def test_a_discarded_letter_says_why_and_who_and_a_repetition_changes_nothing(si
     assert outcome.state.value == "discarded"
     assert site.status(1) == ("DISCARDED", "truck_id is null or blank; discarded (asha: sent twice)")
     assert site.status(2)[0] == "PENDING"
-    version = tables.DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version()
+    version = DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version()
     assert discard(site.desk, [letter_id(1)], "again")[0].told == "is DISCARDED"
-    assert tables.DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version() == version
+    assert DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version() == version
 
 
 def test_an_orphan_that_somebody_discarded_waits_for_nothing_whatever_the_words(site: Site) -> None:

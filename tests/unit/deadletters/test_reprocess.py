@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from smart_logistics.contracts.bronze import EXTRACTED, PROCESSED_FILES_LOG, SOURCE_DELETES
 from smart_logistics.deadletters import letters, lineage, reprocess
@@ -53,11 +55,11 @@ def test_a_corrected_record_becomes_one_file_that_the_ingestion_takes(site: Site
 
 def test_a_dry_run_writes_nothing_and_says_what_would_be(site: Site) -> None:
     site.reject(1)
-    version = tables.DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version()
+    version = DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version()
     assert send(site, 1, TRUCK, dry_run=True).state is State.LOADABLE
     assert send(site, 1, dry_run=True).told == "NULL_CRITICAL_FIELD: truck_id is null or blank"
     assert site.landed() == []
-    assert tables.DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version() == version
+    assert DeltaTable(f"{site.lakehouse}/bronze/rejected_records").version() == version
 
 
 def test_what_would_be_rejected_again_is_not_sent_and_its_letter_stays(site: Site) -> None:
@@ -93,7 +95,7 @@ def test_killed_around_the_rename_the_next_attempt_ends_with_one_file(
     site.reject(1)
     with monkeypatch.context() as patch:
         if step == "fsync":
-            patch.setattr(reprocess.os, "fsync", crash)  # before the rename: a hidden file is left
+            patch.setattr(os, "fsync", crash)  # before the rename: a hidden file is left
         else:
             patch.setattr(letters, "mark", crash)
         with pytest.raises(CrashError):

@@ -34,7 +34,7 @@ def test_what_was_seen_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.M
         created.append(place)
         return create(place, **rest)
 
-    monkeypatch.setattr(tables.DeltaTable, "create", noted)
+    monkeypatch.setattr(DeltaTable, "create", noted)
     for _ in range(3):
         made(tmp_path)
     assert created == [tables.uri(str(tmp_path), IOT_TELEMETRY)]

@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.apache.spark.hooks import spark_submit
 
 from smart_logistics.errors import EnvironmentFault, LakeUnavailable
-from smart_logistics.jobs import catalog, submit
+from smart_logistics.jobs import catalog, submit, tether
 from smart_logistics.orchestration import connections, predecessor, spark_job
 from smart_logistics.orchestration.driver_hook import DriverHook
 from smart_logistics.orchestration.driver_log import JobCrashed
@@ -211,7 +211,7 @@ def test_the_application_of_a_try_that_was_killed_is_ended_before_the_next_is_su
     monkeypatch.setattr(connections, "setting", {"SPARK_CONF": "{}", "JOB_TIMEOUT_MINUTES": "{}"}.__getitem__)
     monkeypatch.setattr(connections, "warm_session", lambda *_: None)
     monkeypatch.setattr(predecessor, "end", lambda *_: 0)
-    monkeypatch.setattr(spark_job.tether, "die_with_parent", lambda _: None)
+    monkeypatch.setattr(tether, "die_with_parent", lambda _: None)
     instance = predecessor.Instance(str(place), "d", catalog.SILVER_IOT.name, "r", 2)
     monkeypatch.setattr(spark_job, "_instance", lambda _: instance)
     operator = SparkJobOperator(task_id=catalog.SILVER_IOT.name, job=catalog.SILVER_IOT.name, properties_file="/p")

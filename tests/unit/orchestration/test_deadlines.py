@@ -16,7 +16,7 @@ from smart_logistics.lake import tables
 from smart_logistics.ops import run_log
 from smart_logistics.ops.deadlines import BREACH, WARNING, slow_tasks, usual_limit
 from smart_logistics.ops.run_log import Run, TaskTry
-from smart_logistics.orchestration import access, alerts, connections, deadlines
+from smart_logistics.orchestration import access, connections, deadlines, stats
 from smart_logistics.orchestration.mail import Message
 
 NOW = datetime.now(UTC)
@@ -106,7 +106,7 @@ def test_a_deadline_counts_as_an_alert_once(
     sent: list[Message], airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[str] = []
-    monkeypatch.setattr(alerts.stats, "count", lambda name, *_, **tags: counted.append(tags.get("kind", name)))
+    monkeypatch.setattr(stats, "count", lambda name, *_, **tags: counted.append(tags.get("kind", name)))
     for _ in range(2):
         deadlines.on_missed(queued(46), "run takes too long", 45, BREACH)
     assert counted.count("deadline_missed") == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,8 +85,8 @@ def test_the_first_task_refuses_a_request_and_heals_nothing_in_a_dry_run(monkeyp
     done: list[str] = []
     monkeypatch.setattr(start_check, "check", lambda: done.append("checked"))
     # It is meant for the task's process, and this one cannot take it back.
-    monkeypatch.setattr(start.os, "nice", lambda steps: done.append("stood back") if steps > 0 else None)
-    monkeypatch.setattr(start.time, "sleep", lambda seconds: done.append("waited") if seconds > 0 else None)
+    monkeypatch.setattr(os, "nice", lambda steps: done.append("stood back") if steps > 0 else None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: done.append("waited") if seconds > 0 else None)
     monkeypatch.setattr(start, "heal", lambda: done.append("healed"))
     monkeypatch.setattr(deadlines, "look_at_gold", lambda dag_id, _: done.append(f"looked at {dag_id}"))
     task = StartOperator(task_id="start", dag=None)

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from smart_logistics.errors import LakeUnavailable
-from smart_logistics.orchestration import alerts, run_end
+from smart_logistics.orchestration import access, alerts, connections, run_end
 from smart_logistics.orchestration.api import AirflowApi, Credentials
 from smart_logistics.orchestration.mail import Message
 from smart_logistics.orchestration.run_record import DAG_IDS, ERROR_KEY
@@ -36,8 +36,8 @@ def test_a_run_log_that_cannot_be_written_is_logged_and_raises_nothing(
 
     monkeypatch.setattr(run_end, "record_all", fails)
     monkeypatch.setattr(run_end, "_follow", lambda *_: None)
-    monkeypatch.setattr(run_end.access, "api", lambda: AirflowApi(Credentials("http://127.0.0.1:1", "u", "p")))
-    monkeypatch.setattr(run_end.connections, "lakehouse", lambda: "/nowhere")
+    monkeypatch.setattr(access, "api", lambda: AirflowApi(Credentials("http://127.0.0.1:1", "u", "p")))
+    monkeypatch.setattr(connections, "lakehouse", lambda: "/nowhere")
     run_end.heal()
     assert "the run log could not be written" in caplog.text
     assert str(error) in caplog.text
@@ -87,7 +87,7 @@ def context(reason: str = "task_failure") -> Any:
 def test_a_failure_of_which_its_task_could_not_tell_is_told_at_the_end_of_the_run(
     sent: list[Message], monkeypatch: pytest.MonkeyPatch, kept: dict[str, str], why: str
 ) -> None:
-    monkeypatch.setattr(run_end.access, "api", lambda: Airflow(kept))
+    monkeypatch.setattr(access, "api", lambda: Airflow(kept))
     for _ in range(2):
         run_end.on_run_end(context())
     (mail,) = sent
@@ -98,7 +98,7 @@ def test_a_failure_of_which_its_task_could_not_tell_is_told_at_the_end_of_the_ru
 def test_a_failure_of_which_its_task_has_told_is_not_told_again(
     sent: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_end.access, "api", lambda: Airflow({}))
+    monkeypatch.setattr(access, "api", lambda: Airflow({}))
     ti = SimpleNamespace(task_id="gold_aggregate", dag_id=PIPELINE, run_id="r", try_number=4, log_url="")
     alerts.on_task_failure({"ti": ti, "exception": OSError("no space")})  # type: ignore[typeddict-item]
     run_end.on_run_end(context())
@@ -111,7 +111,7 @@ def test_a_failed_dry_run_is_told_to_nobody_and_keeps_nobody_waiting(
     airflow = Airflow({})
     listed = airflow.runs()
     monkeypatch.setattr(airflow, "runs", lambda *_, **__: [run | {"conf": {"dry_run": True}} for run in listed])
-    monkeypatch.setattr(run_end.access, "api", lambda: airflow)
+    monkeypatch.setattr(access, "api", lambda: airflow)
     monkeypatch.setattr(alerts, "was_told", lambda *_: pytest.fail("it waits for a mail that nobody sends"))
     dry = context()
     dry["dag_run"].conf = {"dry_run": True}
@@ -122,6 +122,6 @@ def test_a_failed_dry_run_is_told_to_nobody_and_keeps_nobody_waiting(
 def test_a_run_that_timed_out_is_told_with_that_reason_and_no_run_of_another_dag_with_it(
     sent: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_end.access, "api", lambda: Airflow({}))
+    monkeypatch.setattr(access, "api", lambda: Airflow({}))
     run_end.on_run_end(context("timed_out"))
     assert [dict(mail.facts)["Why"] for mail in sent] == ["it took longer than a run may take"]

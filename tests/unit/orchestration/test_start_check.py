@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
 
 from smart_logistics import settings
@@ -179,7 +180,7 @@ def test_a_callback_to_which_airflow_shows_no_variable_asks_the_api(monkeypatch:
     def api() -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(variable={connections.LAKEHOUSE: "/the/tables"}.__getitem__)
 
-    monkeypatch.setattr(connections.Variable, "get", denied)
+    monkeypatch.setattr(Variable, "get", denied)
     monkeypatch.setattr(access, "api", api)
     assert connections.lakehouse() == "/the/tables"
 
@@ -189,14 +190,14 @@ def test_within_a_task_s_start_each_connection_and_variable_is_asked_for_once(
 ) -> None:
     """Each is a request to Airflow's API; afterwards an edit is seen."""
     asked: list[str] = []
-    real: dict[str, Any] = {"connection": connections.Connection.get, "variable": connections.Variable.get}
+    real: dict[str, Any] = {"connection": Connection.get, "variable": Variable.get}
 
     def noted(kind: str, name: str) -> Any:
         asked.append(name)
         return real[kind](name)
 
-    monkeypatch.setattr(connections.Connection, "get", lambda name: noted("connection", name))
-    monkeypatch.setattr(connections.Variable, "get", lambda name: noted("variable", name))
+    monkeypatch.setattr(Connection, "get", lambda name: noted("connection", name))
+    monkeypatch.setattr(Variable, "get", lambda name: noted("variable", name))
     assert check(monkeypatch, given) == ""
     assert len(asked) > 10
     assert sorted(asked) == sorted(set(asked))

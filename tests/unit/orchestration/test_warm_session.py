@@ -16,7 +16,7 @@ import pytest
 
 from smart_logistics import settings
 from smart_logistics.errors import ConfigurationError, SessionUnusable
-from smart_logistics.jobs import catalog, submit, warm
+from smart_logistics.jobs import catalog, submit, tether, warm
 from smart_logistics.jobs.catalog import SILVER_IOT
 from smart_logistics.orchestration import connections, predecessor, spark_job
 from smart_logistics.orchestration.spark_job import SparkJobOperator
@@ -135,7 +135,7 @@ def test_where_the_session_fails_the_same_try_goes_on_with_a_driver_of_its_own(
     monkeypatch.setattr(connections, "setting", {"SPARK_CONF": "{}", "JOB_TIMEOUT_MINUTES": "{}"}.__getitem__)
     monkeypatch.setattr(connections, "warm_session", lambda *_: session)
     monkeypatch.setattr(predecessor, "end", lambda *_: 0)
-    monkeypatch.setattr(spark_job.tether, "die_with_parent", lambda _: None)
+    monkeypatch.setattr(tether, "die_with_parent", lambda _: None)
     monkeypatch.setattr(
         spark_job, "_instance", lambda _: predecessor.Instance(str(tmp_path), "d", SILVER_IOT.name, "r", 1)
     )

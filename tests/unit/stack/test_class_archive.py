@@ -12,9 +12,10 @@ from smart_logistics import settings
 from smart_logistics.jobs import submit
 from smart_logistics.settings import Settings
 from smart_logistics.stack import class_archive, doctor, ports, spark
+from smart_logistics.stack import java as java_module
 from smart_logistics.stack.home import Home
 from smart_logistics.stack.java import Java
-from smart_logistics.stack.supervise import render
+from smart_logistics.stack.supervise import Supervisor, render
 
 # In the place of spark-submit: begins to write the archive, and fails.
 _FAILS = "#!/bin/sh\ntouch {partial}\nexit 7\n"
@@ -90,10 +91,10 @@ def test_a_rehearsal_that_fails_leaves_no_archive_and_the_one_of_before(
 ) -> None:
     archive, before = home.class_archives / "new.jsa", home.class_archives / "old.jsa"
     before.touch()
-    submit = tmp_path / "spark-submit"
-    submit.write_text(_FAILS.format(partial=shlex.quote(str(archive.with_suffix(".part")))))
-    submit.chmod(0o755)
-    monkeypatch.setattr(class_archive.submit, "SPARK_SUBMIT", str(submit))
+    script = tmp_path / "spark-submit"
+    script.write_text(_FAILS.format(partial=shlex.quote(str(archive.with_suffix(".part")))))
+    script.chmod(0o755)
+    monkeypatch.setattr(submit, "SPARK_SUBMIT", str(script))
     assert class_archive.make(archive, home.rehearsal_properties, home.spark_scratch) == 7
     assert list(home.class_archives.iterdir()) == [before]
 
@@ -102,10 +103,10 @@ def test_the_doctor_says_that_it_could_not_be_made(
     home: Home, root: Path, java: Java, jar: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = settings.load({"LOGISTICS_HOME": str(root)})
-    monkeypatch.setattr(doctor.java, "find", lambda *_: java)
+    monkeypatch.setattr(java_module, "find", lambda *_: java)
     assert finding(given).text.startswith("not there yet")
     failed = {class_archive.SERVICE: {"statename": "EXITED", "exitstatus": 7}}
-    monkeypatch.setattr(doctor.Supervisor, "processes", lambda _: failed)
+    monkeypatch.setattr(Supervisor, "processes", lambda _: failed)
     found = finding(given)
     assert not found.good
     assert found.text == "no class-data archive could be made: jobs start more slowly"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from smart_logistics.contracts import silver
 from smart_logistics.contracts.gold import HOLD_PROPERTY, SHIPMENT_ANALYTICS
 from smart_logistics.lake import tables
 from smart_logistics.views import shipment as view
@@ -69,7 +70,7 @@ def test_the_journey_has_its_trucks_statuses_gaps_and_limits(found: Shipment) ->
 
 def test_it_names_the_versions_and_can_be_read_again_as_of_them(root: str, found: Shipment) -> None:
     assert found.versions["gold.shipment_analytics"] >= 1
-    lake.put(root, lake.silver.IOT_TELEMETRY, [lake.reading(FIRST, START + 5 * MINUTE, 3.0)])
+    lake.put(root, silver.IOT_TELEMETRY, [lake.reading(FIRST, START + 5 * MINUTE, 3.0)])
     now, then = view.shipment(Snapshot(root), "S1"), view.shipment(Snapshot(root, found.versions), "S1")
     assert now is not None
     assert len(now.readings) == len(found.readings) + 1
